@@ -71,6 +71,7 @@ func rules() []rule {
 			who: "nx",
 			never: []string{"nexus/daemons/initd", "nexus/daemons/updated", "nexus/daemons/logd",
 				"nexus/daemons/samgrd", "nexus/daemons/execd", "nexus/daemons/bundlemgrd", "nexus/daemons/keystored",
+				"nexus/daemons/fetchd",
 				"nexus/daemons/packagefsd", "nexus/daemons/patchd", "nexus/daemons/remoted", "nexus/daemons/statefsd"},
 			reason: "an operator reaches the system only through capabilities",
 		},

@@ -15,7 +15,7 @@ var whole = flag.Bool("whole", false, "try every cell of the crash matrix; minut
 const inFlight = 4
 
 // coreDaemons are all daemons but initd, whose end is the system's: kill_all.txtar and the soak see to that.
-var coreDaemons = []string{"logd", "samgrd", "keystored", "bundlemgrd", "packagefsd", "patchd", "updated", "execd"}
+var coreDaemons = []string{"logd", "samgrd", "keystored", "bundlemgrd", "packagefsd", "patchd", "updated", "fetchd", "execd"}
 
 // stateDaemon is one more, in a system that keeps its record; the matrix has one.
 const stateDaemon = "statefsd"

@@ -32,7 +32,7 @@ func BenchmarkRecovery(b *testing.B) {
 		signal syscall.Signal
 	}{{"kill", syscall.SIGKILL}, {"stop", syscall.SIGSTOP}} {
 		for _, daemon := range []string{"logd", "samgrd", "keystored", "bundlemgrd", "packagefsd", "patchd", "updated",
-			"execd"} {
+			"fetchd", "execd"} {
 			b.Run(daemon+"/"+fault.name, func(b *testing.B) {
 				var total time.Duration
 				for range b.N {

@@ -30,6 +30,8 @@ type Config struct {
 	Policy  health.Policy // patience with a new slot
 	Shares  []Share       // sockets beside the control socket, each for a role
 	Remote  Remote        // operators who come in over the network
+	// how sets are fetched from registries
+	Registry Registry
 	// policy on the version floors that sets ask for: signed, always or never; empty: signed
 	Floor    string
 	Cause    bootctl.Cause // why this boot began, as far as the machine knows
@@ -76,6 +78,7 @@ func parseArgs(args []string, stderr io.Writer) (Config, error) {
 	set.StringVar(&c.Remote.Listen, "listen", "", "`address` and port to which operators connect over the network")
 	set.Func("operator", "`KEY=ROLE[,until=TIME]`: a key by which an operator comes in over the network; may be repeated",
 		func(v string) error { return c.Remote.add(v) })
+	c.Registry.flags(set)
 	set.Func("floor", "version floor: as sets ask for it (`signed`), each set's own version (always), or none (never)",
 		func(v string) error {
 			c.Floor = v
@@ -217,7 +220,7 @@ func (c Config) check(rest int) error {
 	case c.Watchdog != 0 && (c.Watchdog < minWatchdog || c.Watchdog > maxWatchdog):
 		return fmt.Errorf("cannot start: the watchdog's time must be 0, or 2s to 30m")
 	}
-	if err := c.Remote.check(); err != nil {
+	if err := errors.Join(c.Remote.check(), c.Registry.check()); err != nil {
 		return err
 	}
 	return c.Policy.Check()

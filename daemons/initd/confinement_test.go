@@ -16,7 +16,7 @@ func confined() []Daemon {
 	return slices.DeleteFunc(Table(), func(row Daemon) bool { return row.Name == initName || !row.Process() })
 }
 
-// Every daemon is confined; one starts others, and it alone has powers; one accepts connections.
+// Every daemon is confined; one starts others, and it alone has powers; one accepts connections, and one makes them.
 func TestEveryRowIsConfined(t *testing.T) {
 	for _, row := range confined() {
 		c := row.Confinement
@@ -24,8 +24,14 @@ func TestEveryRowIsConfined(t *testing.T) {
 		if row.Name == "execd" {
 			calls, powers = plat.CallsSpawner, 4
 		}
-		if row.Name == remoteName {
+		switch row.Name {
+		case remoteName:
 			calls = plat.CallsDoor
+		case fetchName:
+			calls = plat.CallsClient
+		}
+		if connects := len(c.Connect) > 0; connects != (row.Name == fetchName) {
+			t.Errorf("%s may connect: %t", row.Name, connects)
 		}
 		if c.Calls != calls || len(c.Powers) != powers || c.Memory == 0 || c.Files == 0 {
 			t.Errorf("%s: %+v", row.Name, c)
@@ -55,7 +61,7 @@ func TestPathsAreThoseOfDirs(t *testing.T) {
 		for _, rule := range row.Confinement.Paths {
 			dir, named := strings.CutPrefix(rule.Path, dirPrefix)
 			if !named {
-				if row.Name != "execd" {
+				if row.Name != "execd" && (row.Name != fetchName || rule.Access != plat.Read) {
 					t.Errorf("%s may open %v", row.Name, rule)
 				}
 				continue
@@ -130,6 +136,9 @@ func describeRow(row Daemon) string {
 		paths = append(paths, "its own program (read exec)", "`/dev/null` (read write)",
 			"loaders (read exec), libraries (read)")
 		powers = "in place of root: " + powerNames(c.Powers)
+	}
+	if c.Calls == plat.CallsClient {
+		paths = append(paths, "names and certificates (read)")
 	}
 	if len(paths) == 0 {
 		paths = []string{"none"}

@@ -36,6 +36,8 @@ func facetOf(method string) string {
 		return "TrustAnchors"
 	case "stage":
 		return "UpdateStage"
+	case "fetch":
+		return "Fetcher"
 	}
 	return ""
 }
@@ -131,3 +133,7 @@ type directLink struct{ cut func() }
 
 // Shutdown runs when the peer has dropped the capability or has died.
 func (l directLink) Shutdown() { l.cut() }
+
+func (o facetServer) Fetch(ctx context.Context, c operator.Operator_fetch) error {
+	return give(ctx, o, "fetch", c.Go, c.AllocResults, operator.Operator_fetch_Results.SetFetcher)
+}

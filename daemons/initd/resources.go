@@ -35,6 +35,7 @@ func newResources(config Config) resources {
 			usersSetting:    strconv.FormatUint(uint64(config.users), 10),
 			groupsDir:       strconv.FormatBool(config.groups != ""),
 			"operators":     config.Remote.keys(),
+			registryRate:    strconv.FormatInt(config.Registry.Rate, 10),
 		},
 		files: map[string]*os.File{},
 		dirs:  map[string]*os.File{},
@@ -50,6 +51,9 @@ func (r *resources) open(config *Config, console *os.File, f *folder, state *sta
 		if err := r.openRemote(config, f); err != nil {
 			return err
 		}
+	}
+	if err := r.openRegistry(config.Registry); err != nil {
+		return err
 	}
 	for _, dir := range []struct{ name, path string }{{groupsDir, config.groups}, {"sets", config.SelftestSets}} {
 		if dir.path == "" {

@@ -33,7 +33,7 @@ const operatorRole = "operator"
 // is to daemons.
 func Roles() []Role {
 	look := []string{"status", "services", "daemons", "graph", "watchdog"}
-	stage := append(slices.Clone(look), "stage")
+	stage := append(slices.Clone(look), "stage", "fetch")
 	return []Role{
 		{Name: "status", Methods: look},
 		{Name: "stage", Methods: stage},

@@ -56,7 +56,7 @@ func TestRolesGrow(t *testing.T) {
 func TestSmallRolesChangeLittle(t *testing.T) {
 	for name, want := range map[string][]string{
 		"status": {"status", "services", "daemons", "graph", "watchdog"},
-		"stage":  {"status", "services", "daemons", "graph", "watchdog", "stage"},
+		"stage":  {"status", "services", "daemons", "graph", "watchdog", "stage", "fetch"},
 	} {
 		if role, known := RoleOf(name); !known || !slices.Equal(role.Methods, want) {
 			t.Errorf("%s has %v, want %v", name, role.Methods, want)

@@ -1,6 +1,8 @@
 package initd
 
 import (
+	"math"
+
 	"nexus/daemons/initd/links"
 	"nexus/daemons/plat"
 )
@@ -109,6 +111,14 @@ func Table() []Daemon {
 			Confinement: daemon(5, plat.PathRule{Path: "dir:system", Access: plat.Read | plat.Write}),
 		},
 		{
+			Name:     fetchName,
+			Holds:    []Edge{logSink(), {Facet: "UpdateStage", From: "updated"}},
+			Files:    []string{registryCredentials, registryRoots},
+			Settings: []string{registryRate},
+
+			Confinement: client(10),
+		},
+		{
 			Name: "execd",
 			Holds: []Edge{
 				{Facet: "LogSink", From: "logd", Grants: []string{"bundle"}},
@@ -163,6 +173,7 @@ func Table() []Daemon {
 				{Facet: "UpdateStage", From: "updated"},
 				{Facet: "Updated", From: "updated"},
 				{Facet: "UpdateRecovery", From: "updated"},
+				{Facet: "Fetcher", From: fetchName},
 				{Facet: "Journal", From: "logd"},
 				{Facet: "BundleMgr", From: "bundlemgrd"},
 				{Facet: "PackageFs", From: "packagefsd"},
@@ -201,6 +212,13 @@ func daemon(nth uint32, paths ...plat.PathRule) plat.Confinement {
 func door(nth uint32) plat.Confinement {
 	c := daemon(nth)
 	c.Calls = plat.CallsDoor
+	return c
+}
+
+// client confines the daemon that connects to other machines.
+func client(nth uint32) plat.Confinement {
+	c := daemon(nth, plat.NetworkRules()...)
+	c.Calls, c.Connect = plat.CallsClient, []plat.PortRange{{First: 1, Last: math.MaxUint16}}
 	return c
 }
 

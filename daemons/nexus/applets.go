@@ -12,6 +12,7 @@ import (
 
 	"nexus/daemons/bundlemgrd"
 	"nexus/daemons/execd"
+	"nexus/daemons/fetchd"
 	"nexus/daemons/initd"
 	"nexus/daemons/keystored"
 	"nexus/daemons/logd"
@@ -42,6 +43,7 @@ func applets() map[string]applet {
 	return map[string]applet{
 		"bundlemgrd": bundlemgrd.Run,
 		"execd":      execd.Run,
+		"fetchd":     fetchd.Run,
 		"keystored":  keystored.Run,
 		"logd":       logd.Run,
 		"packagefsd": packagefsd.Run,

@@ -19,13 +19,15 @@ const (
 	// besides: make sockets, each of which is the listening one that its starter has for it (Command.Socket)
 	CallsBinder CallSet = "binder"
 	CallsDoor   CallSet = "door" // a daemon that accepts connections on a socket that it was handed
+	// a daemon that connects to other machines, and may bound what the kernel receives for it (Confinement.Connect)
+	CallsClient CallSet = "client"
 )
 
 // rules are the rules of a set for the process of that number, while its program is started. Settle takes more away
 // once a daemon runs.
 func (s CallSet) rules(pid uint32) []rule {
 	switch s {
-	case CallsDaemon:
+	case CallsDaemon, CallsClient:
 		rules := append([]rule{{number: unix.SYS_IOCTL, when: []condition{
 			{1, whole, append(ioctls(), verityCalls()...)}}}}, allowed(runtimeCalls(), fileCalls(), channelCalls())...)
 		rules = append(append(rules, commonRules(takingCalls())...), threadRules(pid)...)
@@ -61,6 +63,10 @@ func (c Confinement) callRules(pid uint32) []rule {
 		return rules
 	case c.Calls == CallsSpawner:
 		return append([]rule{{number: unix.SYS_CONNECT}, {number: unix.SYS_SETSOCKOPT, never: otherProtocols()}},
+			rules...)
+	case c.Calls == CallsClient:
+		return append(clientRules([]condition{{1, whole, []uint32{unix.SOL_SOCKET}},
+			{2, whole, []uint32{unix.SO_RCVBUF}}}),
 			rules...)
 	default:
 		return append(clientRules(), rules...)
@@ -271,9 +277,9 @@ func otherProtocols() [][]condition {
 
 // clientRules let a program make TCP sockets and connect them, to ports that Landlock keeps it to: neither by the first
 // bytes that it sends, nor with options that would take the socket out of its sight. It can bind none.
-func clientRules() []rule {
+func clientRules(options ...[]condition) []rule {
 	return append(fastOpenRules(), rule{number: unix.SYS_SOCKET, when: plainTCP()}, rule{number: unix.SYS_CONNECT},
-		rule{number: unix.SYS_SETSOCKOPT, either: serverOptions(), feign: ownOptions()})
+		rule{number: unix.SYS_SETSOCKOPT, either: append(serverOptions(), options...), feign: ownOptions()})
 }
 
 // ownOptions are the calls of setsockopt(2) that programs make for a socket of their own and that need no effect.

@@ -26,6 +26,18 @@ func LoaderRules() []PathRule {
 	return rules
 }
 
+// NetworkRules let a program find other machines by name, and the certificates that this machine trusts. They are for
+// folders, because what says where names are looked up is replaced when this machine moves to another network.
+func NetworkRules() []PathRule {
+	var rules []PathRule
+	for _, path := range []string{"/etc", "/usr/share/ca-certificates", "/run/systemd/resolve"} {
+		if _, err := os.Stat(path); err == nil {
+			rules = append(rules, PathRule{path, Read})
+		}
+	}
+	return rules
+}
+
 // StarterRules are the rules of a process that starts payloads: their standard input, and all that they may open
 // themselves.
 func StarterRules() []PathRule {

@@ -10,6 +10,7 @@ import (
 
 	"nexus/capnpgen/update"
 	"nexus/daemons/convert"
+	"nexus/libupdates/bootctl"
 )
 
 const (
@@ -26,6 +27,22 @@ type Sink struct {
 	switches bool // as soon as the set is staged
 	link     *Link
 	release  func()
+}
+
+// ResumeStage is Stage of an archive that may be resumed, once it has begun. Its bytes go by Write and Reuse; then
+// Done is called.
+func ResumeStage(ctx context.Context, facet update.UpdateStage, sizeBytes uint64,
+	progress update.StageProgress) (*Sink, error) {
+	answer, release := facet.Stage(ctx, func(p update.UpdateStage_stage_Params) error {
+		p.SetSizeBytes(sizeBytes)
+		p.SetResume(true)
+		return p.SetProgress(progress)
+	})
+	if _, err := convert.Outcome(answer.Struct()); err != nil {
+		release()
+		return nil, err
+	}
+	return newSink(answer.Sink(), func() error { return nil }, nil, release), nil
 }
 
 // Stage begins a stage of sizeBytes, whose outcome waits for somebody who may switch. It takes ownership of progress,
@@ -87,7 +104,7 @@ func (k *Sink) Send(ctx context.Context, archive io.Reader, file *os.File) (Set,
 		return Set{}, context.Cause(ctx)
 	}
 	k.switches = k.switches && sendErr == nil
-	set, err := k.done(ctx)
+	set, err := k.Done(ctx)
 	if err != nil {
 		if refused := k.Begun(); refused != nil {
 			err = refused
@@ -134,7 +151,26 @@ func (k *Sink) write(ctx context.Context, archive io.Reader) error {
 	}
 }
 
-func (k *Sink) done(ctx context.Context) (Set, error) {
+// Write sends the next bytes, at most 1 MiB, and waits until they were taken: none are lost with this process.
+func (k *Sink) Write(ctx context.Context, b []byte) error {
+	if err := k.stream.Write(ctx, func(p update.StageSink_write_Params) error { return p.SetBytes(b) }); err != nil {
+		return err
+	}
+	return k.stream.WaitStreaming()
+}
+
+// Reuse has what the device has of a payload taken in place of the next bytes, and returns how many these are.
+func (k *Sink) Reuse(ctx context.Context, payload bootctl.Digest) (uint64, error) {
+	answer, release := k.end.Reuse(ctx, func(p update.StageSink_reuse_Params) error {
+		return p.SetPayloadSha256(payload[:])
+	})
+	defer release()
+	res, err := answer.Struct()
+	return res.Bytes(), err
+}
+
+// Done ends the archive and waits for the outcome.
+func (k *Sink) Done(ctx context.Context) (Set, error) {
 	answer, release := k.end.Done(ctx, nil)
 	defer release()
 	var switched func() error

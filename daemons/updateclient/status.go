@@ -17,6 +17,8 @@ type Status struct {
 	TriesLeft               uint8
 	HealthOK, Watched       bool
 	Staging, Persistent     bool
+	StagingDone             uint64 // bytes of the archive, of StagingTotal
+	StagingTotal            uint64
 	Boot                    uint64
 	Cause                   bootctl.Cause
 	AbruptEnds              uint8
@@ -66,6 +68,7 @@ func Read(m update.Status, err error) (Status, error) {
 		Active: convert.SlotOf(m.Active()), Pending: convert.SlotOf(m.Pending()), Staged: convert.SlotOf(m.Staged()),
 		TriesLeft: m.TriesLeft(), HealthOK: m.HealthOk(), Watched: m.Watched(),
 		Staging: m.Staging(), Persistent: m.Persistent(),
+		StagingDone: m.StagingDoneBytes(), StagingTotal: m.StagingTotalBytes(),
 		Boot: m.Boot(), Cause: convert.CauseOf(m.BootCause()), AbruptEnds: m.AbruptEnds(), PauseMs: m.PauseMs(),
 		Floor: r.Text(m.VersionFloor()), Core: r.Text(m.Core()),
 		Slots:        [3]Slot{r.slot(m.SlotA()), r.slot(m.SlotB()), r.slot(m.StagedSet())},

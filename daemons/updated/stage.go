@@ -3,11 +3,13 @@ package updated
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"nexus/capnpgen/update"
 	"nexus/daemons/convert"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat/guard"
+	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
 	"nexus/libupdates/updater"
 )
@@ -21,10 +23,11 @@ type sender struct {
 }
 
 // begin begins a stage and returns the sink for its archive. The outcome is a StagedSystem if the sink may yield one.
-func (s sender) begin(ctx context.Context, size uint64, observer update.StageProgress,
+func (s sender) begin(ctx context.Context, size uint64, observer update.StageProgress, resume bool,
 	yields func(serial uint64) update.StagedSystem) (update.StageSink, error) {
 	stage, err := s.engine.Staging.Stage(updater.As(ctx, s.by), updater.Request{
 		Life: s.life, Size: size, Progress: newProgress(observer.AddRef(), int64(size)), Operator: s.operator,
+		Resume: resume,
 	})
 	if err != nil {
 		return update.StageSink{}, err
@@ -42,7 +45,8 @@ func (s *stagerServer) Stage(ctx context.Context, call update.UpdateStage_stage)
 	if err != nil {
 		return err
 	}
-	sink, err := s.begin(ctx, call.Args().SizeBytes(), call.Args().Progress(), nil)
+	args := call.Args()
+	sink, err := s.begin(ctx, args.SizeBytes(), args.Progress(), args.Resume(), nil)
 	if err != nil {
 		return convert.Refuse(res.NewRefusal, err)
 	}
@@ -81,6 +85,28 @@ func (s *sinkServer) Write(_ context.Context, call update.StageSink_write) error
 		return errors.New("cannot take chunk: it is over 1 MiB")
 	}
 	return s.stage.Write(b)
+}
+
+// Reuse takes what the device has of a payload. It waits for no other sender, and holds back the calls that follow.
+func (s *sinkServer) Reuse(ctx context.Context, call update.StageSink_reuse) error {
+	raw, err := call.Args().PayloadSha256()
+	if err != nil {
+		return err
+	}
+	var payload nxs.Digest
+	if len(raw) != len(payload) {
+		return fmt.Errorf("cannot reuse payload: the digest is %d bytes, not %d", len(raw), len(payload))
+	}
+	copy(payload[:], raw)
+	size, err := s.stage.Reuse(ctx, payload)
+	if err != nil {
+		return err
+	}
+	res, err := call.AllocResults()
+	if err == nil {
+		res.SetBytes(uint64(size))
+	}
+	return err
 }
 
 // File takes the file that came with the call as the archive.

@@ -91,6 +91,8 @@ func fillStatus(m update.Status, engine *updater.Engine) error {
 	m.SetPersistent(engine.Persistent())
 	m.SetBoot(r.Boot)
 	m.SetStaging(now.Staging)
+	m.SetStagingDoneBytes(uint64(now.Stage.DoneBytes))
+	m.SetStagingTotalBytes(uint64(now.Size))
 	m.SetWatched(r.WatchLeft > 0)
 	m.SetBootCause(convert.Cause(r.BootCause))
 	m.SetAbruptEnds(r.AbruptEnds)

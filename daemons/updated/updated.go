@@ -46,7 +46,7 @@ func (s *updatedServer) StageSystem(ctx context.Context, call update.Updated_sta
 	if err != nil {
 		return err
 	}
-	sink, err := s.sender.begin(ctx, call.Args().SizeBytes(), call.Args().Progress(), s.sender.stagedSystem)
+	sink, err := s.sender.begin(ctx, call.Args().SizeBytes(), call.Args().Progress(), false, s.sender.stagedSystem)
 	if err != nil {
 		return convert.Refuse(res.NewRefusal, err)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"nexus/daemons/bundlemgrd"
 	"nexus/daemons/execd"
+	"nexus/daemons/fetchd"
 	"nexus/daemons/keystored"
 	"nexus/daemons/logd"
 	"nexus/daemons/packagefsd"
@@ -28,7 +29,7 @@ type runFunc func(context.Context, *vat.Endowments, plat.Host) error
 
 func daemons(visitor runFunc) map[string]runFunc {
 	return map[string]runFunc{
-		"bundlemgrd": bundlemgrd.Run, "execd": execd.Run, "keystored": keystored.Run, "logd": logd.Run,
+		"bundlemgrd": bundlemgrd.Run, "execd": execd.Run, "fetchd": fetchd.Run, "keystored": keystored.Run, "logd": logd.Run,
 		"packagefsd": packagefsd.Run, "patchd": patchd.Run, "remoted": remoted.Run, "samgrd": samgrd.Run,
 		"statefsd": statefsd.Run, "updated": updated.Run,
 		"selftest": visitor,

@@ -37,6 +37,7 @@ var granted = map[string][]string{
 	"patchd":     {"LogSink"},
 	"updated": {"LogSink", "Registrar", "Verifier", "SetAdmission", "Patcher", "PowerJudge", "SlotPublisher",
 		"StateFs"},
+	"fetchd":  {"LogSink", "UpdateStage"},
 	"execd":   {"LogSink", "BundleMgr", "ServiceManager", "BundleRegistrar", "BundleIntroducer", "BundleSockets"},
 	"remoted": {"LogSink", "OperatorGate"},
 	selftest:  {"LogSink", "ServiceManager", "HealthVote"},

@@ -24,8 +24,8 @@ import (
 var roles = map[string]struct{ methods, facets []string }{
 	"status": {[]string{"status", "services", "daemons", "graph", "watchdog"},
 		[]string{"UpdateStatus", "ServiceWatch"}},
-	"stage": {[]string{"status", "services", "daemons", "graph", "watchdog", "stage"},
-		[]string{"UpdateStatus", "ServiceWatch", "UpdateStage"}},
+	"stage": {[]string{"status", "services", "daemons", "graph", "watchdog", "stage", "fetch"},
+		[]string{"UpdateStatus", "ServiceWatch", "UpdateStage", "Fetcher"}},
 }
 
 // facetsOf are the facets that an Operator can hand out, with the call for each.
@@ -44,6 +44,11 @@ var facetsOf = map[string]func(context.Context, operator.Operator) (capnp.Client
 		answer, release := o.Stage(ctx, nil)
 		res, err := answer.Struct()
 		return capnp.Client(res.Stage()), release, err
+	},
+	"Fetcher": func(ctx context.Context, o operator.Operator) (capnp.Client, capnp.ReleaseFunc, error) {
+		answer, release := o.Fetch(ctx, nil)
+		res, err := answer.Struct()
+		return capnp.Client(res.Fetcher()), release, err
 	},
 }
 

@@ -77,7 +77,7 @@ func TestStopIsInReverseOrder(t *testing.T) {
 	if err := w.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"execd", "updated", "patchd", "packagefsd", "bundlemgrd", "keystored", "samgrd", "logd"}
+	want := []string{"execd", "fetchd", "updated", "patchd", "packagefsd", "bundlemgrd", "keystored", "samgrd", "logd"}
 	if got := w.Ended(); !slices.Equal(got, want) {
 		t.Errorf("ended in the order %v, want %v", got, want)
 	}
@@ -155,7 +155,8 @@ func TestPlainServiceSettles(t *testing.T) {
 // TestEveryDaemonMayDie kills each daemon at each step of an update. The update ends in a defined state, and the next
 // one works.
 func TestEveryDaemonMayDie(t *testing.T) {
-	for _, victim := range []string{"logd", "samgrd", "keystored", "bundlemgrd", "packagefsd", "patchd", "updated", "execd"} {
+	for _, victim := range []string{"logd", "samgrd", "keystored", "bundlemgrd", "packagefsd", "patchd", "updated", "fetchd",
+		"execd"} {
 		for _, stand := range []string{"idle", "staged", "switched", "committed"} {
 			t.Run(victim+"/"+stand, func(t *testing.T) { t.Parallel(); dieAt(t, victim, stand) })
 		}

@@ -36,6 +36,14 @@ func cannot(verb, object string, cause error) error {
 	return &act{what: "cannot " + strings.TrimRight(verb+" "+object, " "), cause: cause}
 }
 
+// unlessDone is cannot for what may have succeeded.
+func unlessDone(verb, object string, cause error) error {
+	if cause == nil {
+		return nil
+	}
+	return cannot(verb, object, cause)
+}
+
 // An act is a failed operation and its cause.
 type act struct {
 	what  string

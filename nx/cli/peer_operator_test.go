@@ -406,3 +406,7 @@ func fillRecords(make func(int32) (journal.Record_List, error), filter journal.F
 		fields.At(1).SetKey("detail"), fields.At(1).SetValue("two words"),
 	)
 }
+
+func (*peerOperator) Fetch(context.Context, operator.Operator_fetch) error {
+	return errors.New("not asked")
+}

@@ -91,3 +91,5 @@ func (*peerOperator) Link(context.Context, operator.Operator_link) error {
 func (*peerSink) File(context.Context, update.StageSink_file) error {
 	return capnp.Unimplemented("file")
 }
+
+func (*peerSink) Reuse(context.Context, update.StageSink_reuse) error { return errors.New("not asked") }

@@ -5,8 +5,6 @@ import (
 
 	"nexus/libupdates/nxb"
 	"nexus/libupdates/nxs"
-	"nexus/libupdates/refusal"
-	"nexus/libupdates/semver"
 )
 
 // nothingRuns is the note on a set without a service.
@@ -24,10 +22,8 @@ func (v *updateVerb) preflight(ctx context.Context, in *invocation, s *session, 
 	if err != nil {
 		return err
 	}
-	version, runs := found.Index.SystemVersion, now.slot(now.ActiveSlot).SystemVersion
-	down := runs != nil && semver.Valid(*runs) && semver.Compare(version, *runs) < 0
-	if down && !v.Downgrade {
-		return refusal.New(refusal.Downgrade, "%s is older than %s, which runs", version, *runs)
+	if err := notOlder(now, found.Index.SystemVersion); err != nil && !v.Downgrade {
+		return err
 	}
 	if !runsServices(found) {
 		in.note("note: %s", nothingRuns)

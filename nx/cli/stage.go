@@ -14,21 +14,16 @@ import (
 
 // stageVerb stages a set.
 type stageVerb struct {
-	File string `arg:"" placeholder:"FILE" help:"System set (.nxs) or delta (.nxdelta); - for standard input."`
+	File string `arg:"" placeholder:"FILE" help:"System set (.nxs) or delta (.nxdelta), - for standard input, or a set in a registry: oci://HOST[:PORT]/NAME:TAG."`
 	fullFlag
 }
 
 // Run stages the file.
 func (v *stageVerb) Run(ctx context.Context, in *invocation) error {
 	return in.with(ctx, func(s *session) error {
-		file, err := in.openArchive(ctx, v.File)
+		set, err := v.bring(ctx, in, s)
 		if err != nil {
-			return cannot("stage", v.File, err)
-		}
-		defer file.Close()
-		set, err := v.stage(ctx, s, file, s.toStage)
-		if err != nil {
-			return cannot("stage", file.name, err)
+			return err
 		}
 		set.System.Release()
 		return in.answer(set, func(w io.Writer) {
@@ -37,6 +32,21 @@ func (v *stageVerb) Run(ctx context.Context, in *invocation) error {
 			fmt.Fprintln(w, "next: `nx switch` puts it on trial, `nx discard` drops it")
 		})
 	})
+}
+
+// bring stages the set.
+func (v *stageVerb) bring(ctx context.Context, in *invocation, s *session) (staged, error) {
+	if inRegistry(v.File) {
+		set, err := v.fetch(ctx, s, v.File)
+		return set, unlessDone("fetch", v.File, err)
+	}
+	file, err := in.openArchive(ctx, v.File)
+	if err != nil {
+		return staged{}, cannot("stage", v.File, err)
+	}
+	defer file.Close()
+	set, err := v.stage(ctx, s, file, s.toStage)
+	return set, unlessDone("stage", file.name, err)
 }
 
 // inPlace says how much was reused.

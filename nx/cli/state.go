@@ -17,6 +17,8 @@ type state struct {
 	HealthOK     bool    `json:"healthOk"`
 	Persistent   bool    `json:"persistent"`
 	Staging      bool    `json:"staging"`
+	StagingDone  uint64  `json:"stagingDoneBytes,omitempty"` // of the archive that is being received
+	StagingTotal uint64  `json:"stagingTotalBytes,omitempty"`
 	Watched      bool    `json:"watched"`
 	Boot         uint64  `json:"boot"`
 	BootCause    string  `json:"bootCause"`
@@ -100,6 +102,7 @@ func stateOf(from updateclient.Status) state {
 		ActiveSlot: from.Active.String(), PendingSlot: orNull(from.Pending.String(), "none"),
 		StagedSlot: orNull(from.Staged.String(), "none"),
 		TriesLeft:  from.TriesLeft, HealthOK: from.HealthOK, Persistent: from.Persistent, Staging: from.Staging,
+		StagingDone: from.StagingDone, StagingTotal: from.StagingTotal,
 		Watched: from.Watched, Boot: from.Boot,
 		BootCause: from.Cause.String(), AbruptEnds: from.AbruptEnds, PauseMs: from.PauseMs,
 		VersionFloor: orNull(from.Floor, ""), Core: orNull(from.Core, ""),

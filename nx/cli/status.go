@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize"
+
 	"nexus/libupdates/nxs"
 )
 
@@ -60,6 +62,15 @@ type report struct {
 	Confinement []confined `json:"confinement"`
 }
 
+// received is how far the stage under way is.
+func (s state) received() string {
+	if s.StagingTotal == 0 {
+		return "a set is being received"
+	}
+	return fmt.Sprintf("a set is being received: %s of %s", humanize.IBytes(s.StagingDone),
+		humanize.IBytes(s.StagingTotal))
+}
+
 // printState prints what runs, what else there is, and what to do next.
 func printState(w io.Writer, s state, machine [][]string) {
 	rows := [][]string{{"system", s.running()}}
@@ -71,7 +82,7 @@ func printState(w io.Writer, s state, machine [][]string) {
 		rows = append(rows, []string{"staged", s.slot(*s.StagedSlot).describe("waits for `nx switch`")})
 	}
 	if s.Staging {
-		rows = append(rows, []string{"staging", "a set is being received"})
+		rows = append(rows, []string{"staging", s.received()})
 	}
 	rows = append(rows, []string{"slot a", s.Slots.A.describe(s.Slots.A.standing())},
 		[]string{"slot b", s.Slots.B.describe(s.Slots.B.standing())})

@@ -34,7 +34,8 @@ type upVerb struct {
 	Share          []string      `placeholder:"ROLE=PATH" sep:"none" help:"Socket for those who may have that role and no more: status (look), stage (look and stage) or operator. Mode 0660. Repeatable."`
 	Listen         string        `placeholder:"ADDR:PORT" help:"Let operators in over the network, by TLS and by the keys of --operator. The device's own key is made at the first start: device.pub in the folder."`
 	Operator       []string      `placeholder:"KEY=ROLE" sep:"none" help:"Public key of an operator who comes in by --listen, as a file or as text, and its role: status, stage or operator; then, if need be, a limit: KEY=ROLE,until=2027-01-31. Repeatable."`
-	Selftest       string        `placeholder:"SETSDIR" help:"Run the selftest with the sets in this folder and stop with its outcome."`
+	registryFlags
+	Selftest string `placeholder:"SETSDIR" help:"Run the selftest with the sets in this folder and stop with its outcome."`
 }
 
 // Run checks the arguments and becomes initd; it returns only if that fails.
@@ -89,6 +90,9 @@ func (v *upVerb) check() error {
 			return cannot("use factory set", v.Factory, err)
 		}
 	}
+	if err := v.registryFlags.check(); err != nil {
+		return err
+	}
 	if v.Selftest != "" {
 		if info, err := os.Stat(v.Selftest); err != nil {
 			return cannot("use sets in", v.Selftest, plain(err))
@@ -132,6 +136,7 @@ func (v *upVerb) argv(dir string) []string {
 	for _, o := range v.Operator {
 		argv = append(argv, "--operator", o)
 	}
+	argv = append(argv, v.registryFlags.argv()...)
 	if v.Selftest != "" {
 		argv = append(argv, "--selftest", v.Selftest)
 	}

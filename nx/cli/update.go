@@ -12,7 +12,7 @@ import (
 
 // updateVerb stages a set, switches to it and waits for the verdict.
 type updateVerb struct {
-	File     string        `arg:"" placeholder:"FILE" help:"System set (.nxs) or delta (.nxdelta); - for standard input."`
+	File     string        `arg:"" placeholder:"FILE" help:"System set (.nxs) or delta (.nxdelta), - for standard input, or a set in a registry: oci://HOST[:PORT]/NAME:TAG."`
 	Timeout  time.Duration `placeholder:"DUR" default:"10m" help:"How long to wait for the verdict (default: 10m)."`
 	Downtime bool          `help:"Say how long each service was away."`
 
@@ -23,22 +23,14 @@ type updateVerb struct {
 // Run exits 0 only after the commit.
 func (v *updateVerb) Run(ctx context.Context, in *invocation) error {
 	return in.with(ctx, func(s *session) error {
-		file, err := in.openArchive(ctx, v.File)
-		if err != nil {
-			return cannot("stage", v.File, err)
-		}
-		defer file.Close()
-		if err := v.preflight(ctx, in, s, file); err != nil {
-			return cannot("stage", file.name, err)
-		}
 		watched, err := in.watchServices(ctx, v.Downtime)
 		if err != nil {
 			return cannot("watch the services", "", err)
 		}
 		defer watched.stop()
-		set, err := v.stage(ctx, s, file, s.toUpdate)
+		set, err := v.bring(ctx, in, s)
 		if err != nil {
-			return cannot("stage", file.name, err)
+			return err
 		}
 		defer set.System.Release()
 		if err := set.Switch(ctx); err != nil {
@@ -54,6 +46,24 @@ func (v *updateVerb) Run(ctx context.Context, in *invocation) error {
 			printDowntime(w, done.Downtime)
 		})
 	})
+}
+
+// bring stages the set. One from a file is switched to as soon as it is staged.
+func (v *updateVerb) bring(ctx context.Context, in *invocation, s *session) (staged, error) {
+	if inRegistry(v.File) {
+		set, err := v.fetchToSwitch(ctx, s)
+		return set, unlessDone("fetch", v.File, err)
+	}
+	file, err := in.openArchive(ctx, v.File)
+	if err != nil {
+		return staged{}, cannot("stage", v.File, err)
+	}
+	defer file.Close()
+	if err := v.preflight(ctx, in, s, file); err != nil {
+		return staged{}, cannot("stage", file.name, err)
+	}
+	set, err := v.stage(ctx, s, file, s.toUpdate)
+	return set, unlessDone("stage", file.name, err)
 }
 
 // naming adds the services that are not healthy yet to the error of a timeout.

@@ -18,6 +18,8 @@ type staged struct {
 	Bundles       []bundleRef `json:"bundles"`
 	// of payloads that were in place already, known to whoever staged it
 	ReusedBytes uint64 `json:"reusedBytes,omitempty"`
+	// that came from a registry, where the set did
+	FetchedBytes *uint64 `json:"fetchedBytes,omitempty"`
 
 	updateclient.Set `json:"-"`
 }

@@ -43,7 +43,7 @@ func (s *Soak) events() func(verb *kit.Verb) map[string]func(n int) bool {
 
 // daemons are all but initd, in the order of their names.
 func daemons() []string {
-	return []string{"bundlemgrd", "execd", "keystored", "logd", "packagefsd", "patchd", "samgrd", "updated"}
+	return []string{"bundlemgrd", "execd", "fetchd", "keystored", "logd", "packagefsd", "patchd", "samgrd", "updated"}
 }
 
 // strike kills or stops what the plan says and returns what that was; empty where it does not run.

@@ -1,0 +1,133 @@
+package fetchd
+
+import (
+	"context"
+	"time"
+
+	"nexus/capnpgen/update"
+	"nexus/daemons/updateclient"
+	"nexus/daemons/vat"
+	"nexus/libupdates/refusal"
+	"nexus/oci"
+)
+
+// Bounds of going on after an interruption.
+const (
+	firstPause = time.Second
+	maxPause   = time.Minute
+	maxIdle    = 10 // attempts in a row in which nothing came
+)
+
+// A job fetches one set, in as many attempts as that takes.
+type job struct {
+	*server
+	ref      oci.Reference
+	progress update.StageProgress
+
+	named    bool // the registry has named the set
+	again    bool // a set was refused that was made with what the device has
+	attempts int
+	fetched  int64 // bytes that came from the registry
+}
+
+// run makes attempts until one succeeds, or fails for good.
+func (j *job) run(ctx context.Context) (updateclient.Set, error) {
+	for idle := 0; ; {
+		before := j.fetched
+		set, err := j.attempt(ctx)
+		j.attempts++
+		if j.fetched > before {
+			idle = 0
+		}
+		if ctx.Err() != nil {
+			return set, errGone
+		}
+		if idle++; err == nil || !j.passes(err) || idle > maxIdle {
+			return set, err
+		}
+		pause := min(firstPause<<(idle-1), maxPause)
+		j.log.Warn("fetch interrupted", "reference", j.ref.String(), "reason", refusal.Of(err), "error", err,
+			"fetched", j.fetched, "pause", pause)
+		select {
+		case <-j.clock.After(pause):
+		case <-ctx.Done():
+			return updateclient.Set{}, errGone
+		}
+	}
+}
+
+// errGone ends a fetch that nobody waits for.
+var errGone = refusal.New(refusal.Cancelled, "whoever asked for it went away")
+
+// passes reports whether the next attempt may succeed. A registry that has not named the set is not waited for.
+func (j *job) passes(err error) bool {
+	if !j.named {
+		return false
+	}
+	if vat.Disconnected(err) {
+		return true
+	}
+	switch refusal.Of(err) {
+	case refusal.RegistryUnavailable, refusal.Stalled, refusal.Disconnected:
+		return true
+	case refusal.StageInProgress: // of our own stage, which was interrupted
+		return j.attempts > 1
+	}
+	return false
+}
+
+// attempt fetches the set, except for what the device has of it.
+func (j *job) attempt(ctx context.Context) (updateclient.Set, error) {
+	client, err := j.access.client(j.ref, j.pace)
+	if err != nil {
+		return updateclient.Set{}, err
+	}
+	registry, err := client.Fetch(ctx)
+	if err != nil {
+		return updateclient.Set{}, err
+	}
+	j.named = true
+	stager, err := j.waitFor(ctx)
+	if err != nil {
+		return updateclient.Set{}, err
+	}
+	defer stager.Release()
+	sink, err := updateclient.ResumeStage(ctx, stager, uint64(registry.Size), j.progress.AddRef())
+	if err != nil {
+		return updateclient.Set{}, err
+	}
+	defer sink.Release()
+	t := newTransfer(ctx, registry, sink)
+	defer t.close()
+	set, err := t.run()
+	j.fetched += t.archive.Fetched
+	if refusal.Of(err) == refusal.DigestMismatch && t.reused > 0 && !j.again {
+		j.again = true // what was reused may be at fault, and is gone
+		return j.attempt(ctx)
+	}
+	return set, err
+}
+
+// stagerPatience is how long updated may take to be there, a restart included.
+const stagerPatience = 30 * time.Second
+
+func (j *job) waitFor(ctx context.Context) (update.UpdateStage, error) {
+	bounded, cancel := context.WithTimeout(ctx, stagerPatience)
+	defer cancel()
+	client, err := j.stager.Get(bounded)
+	if err != nil && bounded.Err() != nil && ctx.Err() == nil {
+		err = refusal.New(refusal.Disconnected, "updated does not run")
+	}
+	return update.UpdateStage(client), err
+}
+
+// report logs how the fetch ended.
+func (j *job) report(set updateclient.Set, err error) {
+	if err != nil {
+		j.log.Warn("fetch failed", "reference", j.ref.String(), "reason", refusal.Of(err), "error", err,
+			"fetched", j.fetched, "attempts", j.attempts)
+		return
+	}
+	j.log.Info("fetched", "reference", j.ref.String(), "version", set.Version, "fetched", j.fetched,
+		"reused", set.Reused, "attempts", j.attempts)
+}

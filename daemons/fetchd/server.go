@@ -1,0 +1,96 @@
+package fetchd
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"nexus/capnpgen/fetch"
+	"nexus/capnpgen/update"
+	"nexus/daemons/convert"
+	"nexus/daemons/logclient"
+	"nexus/daemons/plat"
+	"nexus/daemons/updateclient"
+	"nexus/daemons/vat"
+	"nexus/libupdates/nxs"
+	"nexus/libupdates/refusal"
+	"nexus/oci"
+)
+
+const (
+	maxReference = 1024        // bytes
+	turnPatience = time.Second // how long a fetch waits for the end of another
+)
+
+// A server is Fetcher.
+type server struct {
+	log    *logclient.Log
+	clock  plat.Clock
+	stager *vat.Holding
+	access access
+	pace   oci.Pace
+	turn   chan struct{} // holds a token while a fetch is running
+}
+
+// Fetch fetches a set. It ends with its call.
+func (s *server) Fetch(ctx context.Context, call fetch.Fetcher_fetch) error {
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	text, err := call.Args().Reference()
+	if err != nil {
+		return err
+	}
+	ref, err := parse(text)
+	if err != nil {
+		return convert.Refuse(res.NewRefusal, err)
+	}
+	progress := call.Args().Progress().AddRef()
+	defer progress.Release()
+	call.Go()
+	select {
+	case s.turn <- struct{}{}:
+		defer func() { <-s.turn }()
+	case <-s.clock.After(turnPatience): // the other may have been about to end
+		return convert.Refuse(res.NewRefusal, refusal.New(refusal.StageInProgress, "another set is being fetched"))
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	j := &job{server: s, ref: ref, progress: progress}
+	set, err := j.run(ctx)
+	j.report(set, err)
+	if err != nil {
+		return convert.Refuse(res.NewRefusal, err)
+	}
+	res.SetReusedBytes(set.Reused)
+	res.SetFetchedBytes(uint64(j.fetched))
+	return setStaged(res.NewStaged, set)
+}
+
+func parse(text string) (oci.Reference, error) {
+	if len(text) > maxReference {
+		return oci.Reference{}, refusal.New(refusal.BadReference, "a reference of %d bytes is over the limit of %d",
+			len(text), maxReference)
+	}
+	return oci.Parse(text)
+}
+
+// setStaged fills in what is staged, given the method that makes it.
+func setStaged(make func() (update.StagedInfo, error), set updateclient.Set) error {
+	info, err := make()
+	if err != nil {
+		return err
+	}
+	info.SetSlot(convert.Slot(set.Slot))
+	err = errors.Join(info.SetSystemVersion(set.Version), info.SetIndexSha256(convert.Digest(nxs.Digest(set.Digest))))
+	if err != nil {
+		return err
+	}
+	list, err := info.NewBundles(int32(len(set.Bundles)))
+	for i := 0; err == nil && i < len(set.Bundles); i++ {
+		b, to := set.Bundles[i], list.At(i)
+		err = errors.Join(to.SetName(b.Name), to.SetVersion(b.Version), to.SetIdentity(b.Identity[:]))
+	}
+	return err
+}

@@ -1,0 +1,101 @@
+package fetchd
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+
+	"nexus/daemons/updateclient"
+	"nexus/libupdates/bootctl"
+	"nexus/libupdates/nxs"
+	"nexus/libupdates/refusal"
+	"nexus/oci"
+)
+
+// pieceBytes is how much of the archive is handed on at once.
+const pieceBytes = 64 << 10
+
+// A transfer hands a set on from the registry to a stage.
+type transfer struct {
+	ctx     context.Context
+	set     *oci.Set
+	archive *oci.Archive
+	sink    *updateclient.Sink
+	out     *bufio.Writer // to the sink
+	checked bool          // the registry has the payloads that the index names
+	reused  uint64        // bytes that the device had
+}
+
+func newTransfer(ctx context.Context, set *oci.Set, sink *updateclient.Sink) *transfer {
+	t := &transfer{ctx: ctx, set: set, sink: sink}
+	t.archive = set.Archive(ctx, t.held)
+	t.out = bufio.NewWriterSize(stage{ctx, sink}, pieceBytes)
+	return t
+}
+
+func (t *transfer) close() { t.archive.Close() }
+
+// run hands on the whole set and returns what is staged.
+func (t *transfer) run() (updateclient.Set, error) {
+	// without their other methods, so that what is read is written before more is read
+	_, err := io.CopyBuffer(struct{ io.Writer }{t.out}, struct{ io.Reader }{t.archive}, make([]byte, pieceBytes))
+	if err == nil {
+		err = t.out.Flush()
+	}
+	var refused *stageError
+	if err != nil && !errors.As(err, &refused) {
+		return updateclient.Set{}, err
+	}
+	set, doneErr := t.sink.Done(t.ctx)
+	if doneErr == nil && refused != nil {
+		set.System.Release()
+		doneErr = refused.error
+	}
+	return set, doneErr
+}
+
+// held has what the device has of a payload taken in place of what would be fetched.
+func (t *transfer) held(payload nxs.Digest, _ int64) (io.Reader, int64, error) {
+	if err := t.out.Flush(); err != nil {
+		return nil, 0, err
+	}
+	size, err := t.sink.Reuse(t.ctx, bootctl.Digest(payload))
+	if err != nil {
+		return nil, 0, &stageError{err}
+	}
+	t.reused += size
+	return nil, int64(size), t.check()
+}
+
+// check compares what the registry says of the payloads with the index, which updated has verified by now.
+func (t *transfer) check() error {
+	if t.checked {
+		return nil
+	}
+	t.checked = true
+	index, err := nxs.ParseIndex(t.archive.Index())
+	if err != nil {
+		return refusal.New(refusal.BadRegistry, "it has sent another index than it says: %v", err)
+	}
+	return t.set.CheckIndex(index)
+}
+
+// A stage is the io.Writer of a sink.
+type stage struct {
+	ctx  context.Context
+	sink *updateclient.Sink
+}
+
+// Write implements io.Writer.
+func (s stage) Write(b []byte) (int, error) {
+	if err := s.sink.Write(s.ctx, b); err != nil {
+		return 0, &stageError{err}
+	}
+	return len(b), nil
+}
+
+// A stageError says that updated takes no more. Done says why.
+type stageError struct{ error }
+
+func (e *stageError) Unwrap() error { return e.error }

@@ -1,0 +1,108 @@
+package cli
+
+import (
+	"context"
+	"strings"
+
+	"capnproto.org/go/capnp/v3"
+	"capnproto.org/go/capnp/v3/exc"
+
+	"nexus/capnpgen/fetch"
+	"nexus/capnpgen/update"
+	"nexus/daemons/updateclient"
+	"nexus/libupdates/refusal"
+	"nexus/libupdates/semver"
+)
+
+// registryScheme begins the name of a set in a registry.
+const registryScheme = "oci://"
+
+// inRegistry reports whether the name of a set is that of one in a registry.
+func inRegistry(name string) bool { return strings.HasPrefix(name, registryScheme) }
+
+func (s *session) fetcher(ctx context.Context) (fetch.Fetcher, capnp.ReleaseFunc) {
+	answer, release := s.operator.Fetch(ctx, nil)
+	return answer.Fetcher(), release
+}
+
+// maxFetches is how often a fetch is begun: again when fetchd has ended under it.
+const maxFetches = 5
+
+// fetch has the system fetch a set and stage it. It returns the set as described by the system, without the power to
+// switch to it.
+func (v fullFlag) fetch(ctx context.Context, s *session, reference string) (set staged, err error) {
+	if v.Full != "" {
+		return staged{}, wrongUsage("--full goes with a delta, and %s is a set", reference)
+	}
+	show := s.in.progress(reference)
+	defer show.end()
+	for n := 1; ; n++ {
+		set, err = s.fetchOnce(ctx, reference, show)
+		if !lost(err) || ctx.Err() != nil || n == maxFetches || !s.answers(ctx) {
+			break
+		}
+		s.in.note("fetchd ended, and was started again: the fetch goes on")
+	}
+	if err != nil {
+		return staged{}, s.whatBecame(ctx, err)
+	}
+	return set, nil
+}
+
+func (s *session) fetchOnce(ctx context.Context, reference string, show progress) (staged, error) {
+	fetcher, done := s.fetcher(ctx)
+	defer done()
+	found, fetched, err := updateclient.Fetch(ctx, fetcher, reference,
+		update.StageProgress_ServerToClient(&progressServer{show}))
+	switch {
+	case ctx.Err() != nil:
+		err = context.Cause(ctx)
+	case exc.IsType(err, exc.Unimplemented):
+		err = refusal.New(refusal.NotGranted, "this system fetches nothing: it is older than this nx")
+	}
+	set, err := stagedOf(found, err)
+	set.FetchedBytes = &fetched
+	return set, err
+}
+
+// fetchToSwitch is fetch for a set that can be switched to. A set that is older than the one that runs is dropped,
+// unless that is wanted.
+func (v *updateVerb) fetchToSwitch(ctx context.Context, s *session) (staged, error) {
+	fetched, err := v.fetch(ctx, s, v.File)
+	if err != nil {
+		return staged{}, err
+	}
+	set, err := s.staged(ctx)
+	if err != nil {
+		return staged{}, err
+	}
+	set.ReusedBytes, set.FetchedBytes = fetched.ReusedBytes, fetched.FetchedBytes
+	if set.IndexSHA256 != fetched.IndexSHA256 {
+		err = refusal.New(refusal.Superseded, "another set was staged meanwhile")
+	} else if err = v.older(ctx, s, set); err != nil {
+		_ = set.Discard(ctx) // the refusal is what counts
+	}
+	if err != nil {
+		set.System.Release()
+		return staged{}, err
+	}
+	return set, nil
+}
+
+// older refuses a set that is older than the one that runs, unless that is wanted.
+func (v *updateVerb) older(ctx context.Context, s *session, set staged) error {
+	now, err := s.state(ctx)
+	if err != nil || v.Downgrade {
+		return err
+	}
+	return notOlder(now, set.SystemVersion)
+}
+
+// notOlder refuses a version that is older than the one that runs.
+func notOlder(now state, version string) error {
+	runs := now.slot(now.ActiveSlot).SystemVersion
+	if runs == nil || !semver.Valid(*runs) || semver.Compare(version, *runs) >= 0 {
+		return nil
+	}
+	return refusal.New(refusal.Downgrade, "%s is older than %s, which runs", version, *runs)
+}

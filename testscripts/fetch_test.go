@@ -1,0 +1,320 @@
+package testscripts
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"nexus/libupdates/updatestest"
+	"nexus/oci/ocitest"
+)
+
+// fetchedTwice is how much may be fetched twice because of one interruption.
+const fetchedTwice = 1 << 20
+
+// A line is a proxy in front of a registry. It counts what the registry sends, and does something when it has sent so
+// much.
+type line struct {
+	listener net.Listener
+	to       string
+
+	mu    sync.Mutex
+	sent  int64
+	due   int64 // when that many bytes were sent, at is done; 0: it has been done
+	at    func()
+	conns map[net.Conn]bool
+	down  bool
+}
+
+func newLine(t *testing.T, to string) *line {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &line{listener: listener, to: to, conns: map[net.Conn]bool{}}
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go l.serve(conn)
+		}
+	}()
+	t.Cleanup(func() {
+		listener.Close()
+		l.cut()
+	})
+	return l
+}
+
+func (l *line) host() string { return l.listener.Addr().String() }
+
+func (l *line) serve(near net.Conn) {
+	defer near.Close()
+	far, err := net.Dial("tcp", l.to)
+	if err != nil || !l.hold(near) {
+		return
+	}
+	defer far.Close()
+	// what is under way here counts as sent
+	_ = near.(*net.TCPConn).SetWriteBuffer(64 << 10)
+	go func() {
+		defer far.Close()
+		_, _ = io.Copy(far, near)
+	}()
+	_, _ = io.CopyBuffer(struct{ io.Writer }{counter{l, near}}, struct{ io.Reader }{far}, make([]byte, 16<<10))
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.conns, near)
+}
+
+func (l *line) hold(conn net.Conn) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.conns[conn] = true
+	return !l.down
+}
+
+// cut breaks all connections.
+func (l *line) cut() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for conn := range l.conns {
+		conn.Close()
+	}
+}
+
+// turn takes the line down, or puts it up again.
+func (l *line) turn(down bool) {
+	l.mu.Lock()
+	l.down = down
+	l.mu.Unlock()
+	if down {
+		l.cut()
+	}
+}
+
+// when has something done once so many bytes were sent.
+func (l *line) when(sent int64, do func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.due, l.at = sent, do
+}
+
+func (l *line) total() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.sent
+}
+
+type counter struct {
+	line *line
+	to   io.Writer
+}
+
+func (c counter) Write(b []byte) (int, error) {
+	n, err := c.to.Write(b)
+	c.line.mu.Lock()
+	c.line.sent += int64(n)
+	var do func()
+	if c.line.due > 0 && c.line.sent >= c.line.due {
+		c.line.due, do = 0, c.line.at
+	}
+	c.line.mu.Unlock()
+	if do != nil {
+		do()
+	}
+	return n, err
+}
+
+// big is a set with one large payload, in a file.
+func big(t *testing.T, version string, size int) string {
+	t.Helper()
+	payload := make([]byte, size)
+	source := rand.NewChaCha8([32]byte{byte(size)})
+	_, _ = source.Read(payload)
+	key := updatestest.Key(1)
+	raw := updatestest.Archive(t, key, version, updatestest.Bundle("big", version, nil, payload, key))
+	name := filepath.Join(t.TempDir(), version+".nxs")
+	if err := os.WriteFile(name, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// push pushes a set.
+func push(t *testing.T, file, reference string, flags ...string) {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), filepath.Join(shared.bin(), "nxs-pack"),
+		append([]string{"push", file, reference}, flags...)...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("nxs-pack push: %v\n%s", err, out)
+	}
+}
+
+// newFetchRig starts a system that trusts the sets of big.
+func newFetchRig(t *testing.T, flags ...string) *crashRig {
+	t.Helper()
+	return newCrashRig(t, filepath.Join(t.TempDir(), "sys"),
+		append(flags, "--trust", "hex-public:"+updatestest.Key(1).Public().String())...)
+}
+
+// TestFetch fetches two sets, of which the second has most in common with the first: that is not fetched again.
+func TestFetch(t *testing.T) {
+	for _, kind := range ocitest.Kinds() {
+		t.Run(string(kind), func(t *testing.T) {
+			registry := ocitest.Start(t, kind, ocitest.Options{})
+			r := newFetchRig(t)
+			for _, c := range []struct {
+				version         string
+				reused, fetched int64
+			}{{"3.0.0", 0, 3 << 20}, {"3.1.0", 3 << 20, 0}} {
+				reference := fmt.Sprintf("oci://%s/big:%s", registry.Host, c.version)
+				push(t, big(t, c.version, 3<<20), reference)
+				var staged struct {
+					SystemVersion             string
+					ReusedBytes, FetchedBytes int64
+				}
+				if err := r.ask(&staged, "stage", reference); err != nil {
+					t.Fatal(err)
+				}
+				if staged.SystemVersion != c.version || staged.ReusedBytes != c.reused ||
+					staged.FetchedBytes < c.fetched || staged.FetchedBytes > c.fetched+few {
+					t.Errorf("got %+v, want %+v", staged, c)
+				}
+			}
+			r.wantIntact(t)
+			reference := fmt.Sprintf("oci://%s/demo:%s", registry.Host, newVersion)
+			push(t, setFile(newVersion), reference)
+			r.must("update", reference)
+			if err := r.ask(&r.state, "status"); err != nil || r.state.version("b") != newVersion {
+				t.Errorf("slot b holds %q: %v", r.state.version("b"), err)
+			}
+		})
+	}
+}
+
+// few is more than a set has besides its payloads, but for the largest sets.
+const few = 4 << 10
+
+// Interruptions of TestFetchIsResumed: how many there are, and for how long the registry is away, which is longer than
+// one transfer waits for it.
+const (
+	interruptions = 2
+	awayFor       = 10 * time.Second
+)
+
+// TestFetchIsResumed interrupts a fetch in each of several ways. It goes on where it was.
+func TestFetchIsResumed(t *testing.T) {
+	registry := ocitest.Start(t, ocitest.Debian, ocitest.Options{})
+	const size = 6 << 20
+	set := big(t, "3.0.0", size)
+	push(t, set, fmt.Sprintf("oci://%s/big:3", registry.Host))
+	kill := func(daemon string) func(*crashRig, *line) {
+		return func(r *crashRig, _ *line) { r.kill(daemon) }
+	}
+	for name, interrupt := range map[string]func(*crashRig, *line){
+		"the line breaks": func(_ *crashRig, l *line) { l.cut() },
+		"the registry goes away": func(_ *crashRig, l *line) {
+			l.turn(true)
+			time.AfterFunc(awayFor, func() { l.turn(false) })
+		},
+		"fetchd is killed":  kill("fetchd"),
+		"updated is killed": kill("updated"),
+		"nobody interrupts": func(*crashRig, *line) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLine(t, registry.Host)
+			r := newFetchRig(t)
+			struck := make(chan struct{}, interruptions)
+			var again func()
+			again = func() {
+				if struck <- struct{}{}; len(struck) < interruptions {
+					l.when(l.total()+size/(interruptions+1), again)
+				}
+				interrupt(r, l)
+			}
+			l.when(size/(interruptions+1), again)
+			r.must("stage", fmt.Sprintf("oci://%s/big:3", l.host()))
+			if got := l.total(); got > size+interruptions*fetchedTwice || len(struck) != interruptions {
+				t.Errorf("%d bytes came of %d, after %d interruptions", got, size, len(struck))
+			} else {
+				t.Logf("%d bytes came twice", got-size)
+			}
+			r.wantIntact(t)
+		})
+	}
+}
+
+// wantIntact wants all sets on the disk to be what was signed.
+func (r *crashRig) wantIntact(t *testing.T) {
+	t.Helper()
+	var sets []struct{ Intact bool }
+	if err := r.ask(&sets, "verify"); err != nil || len(sets) != 3 {
+		t.Errorf("got %v, %v", sets, err)
+	}
+}
+
+// kill kills a daemon.
+func (r *crashRig) kill(daemon string) {
+	for _, p := range descendants(r.system.cmd.Process.Pid) {
+		if p.name == daemon {
+			_ = syscall.Kill(p.pid, syscall.SIGKILL)
+		}
+	}
+}
+
+// TestFetchIsResumedByTheNext has nx interrupted, and killed: the
+// next fetch goes on where it was.
+func TestFetchIsResumedByTheNext(t *testing.T) {
+	registry := ocitest.Start(t, ocitest.Debian, ocitest.Options{})
+	const size = 6 << 20
+	set := big(t, "3.0.0", size)
+	push(t, set, fmt.Sprintf("oci://%s/big:3", registry.Host))
+	l := newLine(t, registry.Host)
+	reference := fmt.Sprintf("oci://%s/big:3", l.host())
+	r := newFetchRig(t, "--registry-rate", "2MiB")
+
+	interrupted := func(what string, do func(v *verbRun)) {
+		t.Helper()
+		reached := make(chan struct{})
+		l.when(l.total()+size/4, func() { close(reached) })
+		v := r.start("stage", reference)
+		select {
+		case <-reached:
+		case <-time.After(waitLimit):
+			t.Fatalf("%s: nothing comes", what)
+		}
+		do(v)
+		select {
+		case <-v.done:
+		case <-time.After(waitLimit):
+			t.Fatalf("%s: nx does not end", what)
+		}
+		if v.cmd.ProcessState.ExitCode() == 0 {
+			t.Fatalf("%s: nx succeeded", what)
+		}
+	}
+	interrupted("nx is interrupted", func(v *verbRun) { v.signal(syscall.SIGINT) })
+	interrupted("nx is killed", func(v *verbRun) { v.signal(syscall.SIGKILL) })
+	r.must("stage", reference)
+	r.wantIntact(t)
+	if got := l.total(); got > size+2*fetchedTwice {
+		t.Errorf("%d bytes came of %d", got, size)
+	}
+	if _, err := os.Stat(r.at("system/sets/.kept")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("something was kept of a stage that is over: %v", err)
+	}
+}
