@@ -53,8 +53,11 @@ func reach(kind string) []plat.PortRange {
 	return nil
 }
 
-// kindDoor is the daemon to which operators connect.
-const kindDoor = "remoted"
+// Daemons with a network: the one to which operators connect, and the one that connects to registries.
+const (
+	kindDoor    = "remoted"
+	kindFetcher = "fetchd"
+)
 
 // socketFD is the descriptor of its socket.
 const socketFD = 4
@@ -77,7 +80,8 @@ func serving() []attempt {
 // connecting returns what a client does with a socket that it makes.
 func connecting() []attempt {
 	with := func(name string, want syscall.Errno, try func(fd int, p *prey) error) attempt {
-		return attempt{name: "client: " + name, want: want, only: []string{kindClient}, try: func(p *prey) error {
+		only := []string{kindClient, kindFetcher}
+		return attempt{name: "client: " + name, want: want, only: only, try: func(p *prey) error {
 			fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 			if err != nil {
 				return err
@@ -95,7 +99,12 @@ func connecting() []attempt {
 			}
 			return err
 		}),
-		with("connect to another port", unix.EACCES, func(fd int, p *prey) error { return unix.Connect(fd, to(p.TCP)) }),
+		with("connect to another port", unix.EACCES, func(fd int, p *prey) error {
+			return unix.Connect(fd, to(p.TCP))
+		}).but(kindFetcher),
+		with("bound what it receives", unix.EPERM, func(fd int, _ *prey) error {
+			return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 1<<16)
+		}).but(kindFetcher),
 		with("connect by the first bytes", unix.EPERM, func(fd int, p *prey) error {
 			return unix.Sendto(fd, []byte("x"), unix.MSG_FASTOPEN, to(p.TCP))
 		}),

@@ -22,11 +22,11 @@ func sockets() []attempt {
 	}
 	local := [4]byte{127, 0, 0, 1}
 	return []attempt{
-		family("TCP", unix.AF_INET, unix.SOCK_STREAM, 0).but(kindBinder, kindClient, kindStarter),
+		family("TCP", unix.AF_INET, unix.SOCK_STREAM, 0).but(kindBinder, kindClient, kindFetcher, kindStarter),
 		family("UDP", unix.AF_INET, unix.SOCK_DGRAM, 0),
-		family("TCP of IPv6", unix.AF_INET6, unix.SOCK_STREAM, 0).but(kindBinder, kindClient, kindStarter),
+		family("TCP of IPv6", unix.AF_INET6, unix.SOCK_STREAM, 0).but(kindBinder, kindClient, kindFetcher, kindStarter),
 		denied("bind a socket", unix.SYS_BIND, bad, 0, 0).but(kindBinder),
-		denied("connect a socket", unix.SYS_CONNECT, bad, 0, 0).but(kindClient),
+		denied("connect a socket", unix.SYS_CONNECT, bad, 0, 0).but(kindClient, kindFetcher),
 		family("multipath TCP", unix.AF_INET, unix.SOCK_STREAM, unix.IPPROTO_MPTCP),
 		family("raw", unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_ICMP),
 		family("packets", unix.AF_PACKET, unix.SOCK_DGRAM, 0),
@@ -39,7 +39,8 @@ func sockets() []attempt {
 		connecting("abstract", unix.AF_UNIX, unix.SOCK_STREAM,
 			func(p *prey) unix.Sockaddr { return &unix.SockaddrUnix{Name: p.Abstract} }),
 		connecting("TCP", unix.AF_INET, unix.SOCK_STREAM,
-			func(p *prey) unix.Sockaddr { return &unix.SockaddrInet4{Port: p.TCP, Addr: local} }).but(kindClient),
+			func(p *prey) unix.Sockaddr { return &unix.SockaddrInet4{Port: p.TCP, Addr: local} }).but(kindClient,
+			kindFetcher),
 		connecting("UDP", unix.AF_INET, unix.SOCK_DGRAM,
 			func(p *prey) unix.Sockaddr { return &unix.SockaddrInet4{Port: p.UDP, Addr: local} }),
 	}
