@@ -166,8 +166,12 @@ func push(t *testing.T, file, reference string, flags ...string) {
 // newFetchRig starts a system that trusts the sets of big.
 func newFetchRig(t *testing.T, flags ...string) *crashRig {
 	t.Helper()
-	return newCrashRig(t, filepath.Join(t.TempDir(), "sys"),
-		append(flags, "--trust", "hex-public:"+updatestest.Key(1).Public().String())...)
+	return fetchRigIn(t, filepath.Join(t.TempDir(), "sys"), flags...)
+}
+
+func fetchRigIn(t *testing.T, dir string, flags ...string) *crashRig {
+	t.Helper()
+	return newCrashRig(t, dir, append(flags, "--trust", "hex-public:"+updatestest.Key(1).Public().String())...)
 }
 
 // TestFetch fetches two sets, of which the second has most in common with the first: that is not fetched again.
@@ -276,45 +280,62 @@ func (r *crashRig) kill(daemon string) {
 	}
 }
 
-// TestFetchIsResumedByTheNext has nx interrupted, and killed: the
-// next fetch goes on where it was.
+// killAll kills the whole system at once.
+func (r *crashRig) killAll() {
+	r.killed = true
+	for _, p := range append(descendants(r.system.cmd.Process.Pid), proc{pid: r.system.cmd.Process.Pid}) {
+		_ = syscall.Kill(p.pid, syscall.SIGKILL)
+	}
+	<-r.system.ended
+}
+
+// TestFetchIsResumedByTheNext has nx interrupted, nx killed, and the whole system killed: the next fetch goes on where
+// it was.
 func TestFetchIsResumedByTheNext(t *testing.T) {
 	registry := ocitest.Start(t, ocitest.Debian, ocitest.Options{})
 	const size = 6 << 20
-	set := big(t, "3.0.0", size)
-	push(t, set, fmt.Sprintf("oci://%s/big:3", registry.Host))
+	push(t, big(t, "3.0.0", size), fmt.Sprintf("oci://%s/big:3", registry.Host))
 	l := newLine(t, registry.Host)
 	reference := fmt.Sprintf("oci://%s/big:3", l.host())
-	r := newFetchRig(t, "--registry-rate", "2MiB")
-
-	interrupted := func(what string, do func(v *verbRun)) {
-		t.Helper()
+	dir := filepath.Join(t.TempDir(), "sys")
+	r := fetchRigIn(t, dir, "--registry-rate", "2MiB")
+	interruptions := []func(v *verbRun){
+		func(v *verbRun) { v.signal(syscall.SIGINT) },
+		func(v *verbRun) { v.signal(syscall.SIGKILL) },
+		func(*verbRun) {
+			r.killAll()
+			r = fetchRigIn(t, dir)
+		},
+	}
+	for i, interrupt := range interruptions {
 		reached := make(chan struct{})
-		l.when(l.total()+size/4, func() { close(reached) })
+		l.when(l.total()+size/5, func() { close(reached) })
 		v := r.start("stage", reference)
-		select {
-		case <-reached:
-		case <-time.After(waitLimit):
-			t.Fatalf("%s: nothing comes", what)
-		}
-		do(v)
-		select {
-		case <-v.done:
-		case <-time.After(waitLimit):
-			t.Fatalf("%s: nx does not end", what)
+		for _, step := range []chan struct{}{reached, v.done} {
+			select {
+			case <-step:
+			case <-time.After(waitLimit):
+				t.Fatalf("interruption %d: %s", i, v.stderr.String())
+			}
+			if step == reached {
+				interrupt(v)
+			}
 		}
 		if v.cmd.ProcessState.ExitCode() == 0 {
-			t.Fatalf("%s: nx succeeded", what)
+			t.Fatalf("interruption %d: nx succeeded", i)
 		}
 	}
-	interrupted("nx is interrupted", func(v *verbRun) { v.signal(syscall.SIGINT) })
-	interrupted("nx is killed", func(v *verbRun) { v.signal(syscall.SIGKILL) })
+	if _, err := os.Stat(r.at("system/sets/.kept")); err != nil {
+		t.Errorf("nothing is kept: %v", err)
+	}
 	r.must("stage", reference)
 	r.wantIntact(t)
-	if got := l.total(); got > size+2*fetchedTwice {
+	if got := l.total(); got > size+int64(len(interruptions))*fetchedTwice {
 		t.Errorf("%d bytes came of %d", got, size)
+	} else {
+		t.Logf("%d bytes came twice", got-size)
 	}
 	if _, err := os.Stat(r.at("system/sets/.kept")); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("something was kept of a stage that is over: %v", err)
+		t.Errorf("something is kept of a stage that is over: %v", err)
 	}
 }
