@@ -2,17 +2,9 @@ package nxspack_test
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
-	"strconv"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,289 +19,32 @@ func liarPace() oci.Pace {
 	return oci.Pace{Patience: time.Second, Retries: 2, Pause: time.Millisecond, MaxPause: 2 * time.Millisecond}
 }
 
-// A lie answers a request in place of the registry, or returns false.
-type lie func(w http.ResponseWriter, r *http.Request, honest http.Handler) bool
-
-// about lies about requests whose path contains a text.
-func about(part string, answer func(w http.ResponseWriter, r *http.Request, honest http.Handler)) lie {
-	return func(w http.ResponseWriter, r *http.Request, honest http.Handler) bool {
-		if r.Method == http.MethodGet && strings.Contains(r.URL.Path, part) {
-			answer(w, r, honest)
-			return true
-		}
-		return false
-	}
-}
-
-// instead sends other bytes than the registry does.
-func instead(change func(h http.Header, body []byte) []byte) func(http.ResponseWriter, *http.Request, http.Handler) {
-	return func(w http.ResponseWriter, r *http.Request, honest http.Handler) {
-		was := httptest.NewRecorder()
-		honest.ServeHTTP(was, r)
-		h := w.Header()
-		for name, values := range was.Header() {
-			h[name] = values
-		}
-		body := change(h, was.Body.Bytes())
-		h.Set("Content-Length", strconv.Itoa(len(body)))
-		w.WriteHeader(was.Code)
-		_, _ = w.Write(body)
-	}
-}
-
-// manifest changes the manifest.
-func manifest(change func(m map[string]any)) lie {
-	return about("/manifests/", instead(func(h http.Header, body []byte) []byte {
-		var m map[string]any
-		_ = json.Unmarshal(body, &m)
-		change(m)
-		body, _ = json.Marshal(m)
-		h.Del("Docker-Content-Digest")
-		return body
-	}))
-}
-
-// layer changes one layer of the manifest.
-func layer(n int, key string, value any) lie {
-	return manifest(func(m map[string]any) { m["layers"].([]any)[n].(map[string]any)[key] = value })
-}
-
-func status(code int, header ...string) func(http.ResponseWriter, *http.Request, http.Handler) {
-	return func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
-		for i := 0; i < len(header); i += 2 {
-			w.Header().Set(header[i], header[i+1])
-		}
-		w.WriteHeader(code)
-	}
-}
-
-// raw sends bytes that need not be HTTP, and closes the connection.
-func raw(text string) func(http.ResponseWriter, *http.Request, http.Handler) {
-	return func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
-		conn, _, err := w.(http.Hijacker).Hijack()
-		if err != nil {
-			return
-		}
-		defer conn.Close()
-		_, _ = io.WriteString(conn, text)
-	}
-}
-
-// endless sends without end, until the client has had enough.
-func endless(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
-	w.Header().Set("Content-Type", "application/vnd.oci.image.manifest.v1+json")
-	for block := bytes.Repeat([]byte{' '}, 1<<16); ; {
-		if _, err := w.Write(block); err != nil {
-			return
-		}
-	}
-}
-
-// drips sends a byte now and then.
-func drips(w http.ResponseWriter, r *http.Request, _ http.Handler) {
-	w.Header().Set("Content-Type", "application/vnd.oci.image.manifest.v1+json")
-	w.Header().Set("Content-Length", "1000000")
-	for {
-		if _, err := w.Write([]byte{' '}); err != nil || http.NewResponseController(w).Flush() != nil {
-			return
-		}
-		select {
-		case <-time.After(50 * time.Millisecond):
-		case <-r.Context().Done():
-			return
-		}
-	}
-}
-
-// half sends the first half of what the registry sends, and closes the connection. It never sends the other half.
-func half(w http.ResponseWriter, r *http.Request, honest http.Handler) {
-	if r.Header.Get("Range") != "" {
-		raw("")(w, r, honest)
-		return
-	}
-	was := httptest.NewRecorder()
-	honest.ServeHTTP(was, r)
-	body := was.Body.Bytes()
-	raw(fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(body), body[:len(body)/2]))(w, r, honest)
-}
-
-// resumed sends the first half of a blob; when the client goes on, the answer is another one.
-func resumed(then func(http.ResponseWriter, *http.Request, http.Handler)) func(http.ResponseWriter, *http.Request,
-	http.Handler) {
-	return func(w http.ResponseWriter, r *http.Request, honest http.Handler) {
-		if r.Header.Get("Range") == "" {
-			half(w, r, honest)
-		} else {
-			then(w, r, honest)
-		}
-	}
-}
-
-const payloadText = "the program of alpha"
-
-// payloadBlob is in the paths of requests for the payload.
-func payloadBlob() string { return fmt.Sprintf("/blobs/sha256:%x", sha256.Sum256([]byte(payloadText))) }
-
-type liesTest struct {
-	name   string
-	lie    lie
-	reason string // empty: the client copes
-}
-
-// pullLies are lies told to those who pull. Layers are the index, the signature, then manifest and payload of alpha.
-func pullLies() []liesTest {
-	blob := payloadBlob()
-	grown := instead(func(_ http.Header, body []byte) []byte { return append(body, "more"...) })
-	changed := instead(func(_ http.Header, body []byte) []byte {
-		return bytes.Replace(body, []byte("program"), []byte("malware"), 1)
-	})
-	ranged := func(span string) func(http.ResponseWriter, *http.Request, http.Handler) {
-		return resumed(status(http.StatusPartialContent, "Content-Range", span, "Content-Length", "0"))
-	}
-	return []liesTest{
-		{"a blob larger than it said", about(blob, grown), "bad-registry"},
-		{"a blob of another size, without saying so", about(blob, endless), "bad-registry"},
-		{"a blob with other bytes", about(blob, changed), "digest-mismatch"},
-		{"a blob that always breaks off", about(blob, half), "registry-unavailable"},
-		{"a blob that breaks off once", about(blob, resumed(func(w http.ResponseWriter, r *http.Request,
-			honest http.Handler) {
-			honest.ServeHTTP(w, r)
-		})), ""},
-		{"no ranges", about(blob, resumed(instead(func(h http.Header, body []byte) []byte { return body }))), ""},
-		{"a part that nobody asked for", about(blob, status(http.StatusPartialContent)), "bad-registry"},
-		{"another part than was asked for", about(blob, ranged("bytes 0-9/20")), "bad-registry"},
-		{"a part of a larger blob", about(blob, ranged("bytes 10-19/40")), "bad-registry"},
-		{"a part without a word which", about(blob, ranged("")), "bad-registry"},
-		{"a range that cannot be", about(blob, resumed(status(http.StatusRequestedRangeNotSatisfiable))),
-			"bad-registry"},
-		{"a blob that is not there", about(blob, status(http.StatusNotFound)), "not-in-registry"},
-		{"no content", about(blob, status(http.StatusNoContent)), "bad-registry"},
-		{"too many requests", about(blob, status(http.StatusTooManyRequests, "Retry-After", "60000")),
-			"registry-unavailable"},
-		{"always 500", about("/", status(http.StatusInternalServerError)), "registry-unavailable"},
-		{"a teapot", about("/", status(http.StatusTeapot)), "bad-registry"},
-		{"nothing for strangers", about("/", status(http.StatusForbidden)), "registry-denied"},
-		{"credentials wanted", about("/", status(http.StatusUnauthorized, "Www-Authenticate", `Basic realm="x"`)),
-			"registry-denied"},
-		{"tokens of another machine", about("/", status(http.StatusUnauthorized, "Www-Authenticate",
-			`Bearer realm="http://169.254.169.254/token"`)), "bad-registry"},
-		{"tokens of no machine", about("/", status(http.StatusUnauthorized, "Www-Authenticate",
-			`Bearer realm="file:///etc/passwd"`)), "bad-registry"},
-		{"not HTTP", about("/", raw("220 ready\r\n")), "bad-registry"},
-		{"nothing at all", about("/", raw("")), "registry-unavailable"},
-		{"headers without end", about("/", raw("HTTP/1.1 200 OK\r\nX: "+strings.Repeat("x", 1<<20))), "bad-registry"},
-		{"redirects without end", about("/", func(w http.ResponseWriter, r *http.Request, _ http.Handler) {
-			http.Redirect(w, r, r.URL.Path+"x", http.StatusTemporaryRedirect)
-		}), "bad-registry"},
-		{"a redirect to another machine without TLS", about(blob, status(http.StatusFound, "Location",
-			"http://192.0.2.1/blob?secret=hunter2")), "bad-registry"},
-		{"a redirect to a file", about(blob, status(http.StatusFound, "Location", "file:///etc/passwd")),
-			"bad-registry"},
-		{"a redirect to nowhere", about(blob, status(http.StatusFound)), "bad-registry"},
-		{"a manifest that drips", about("/manifests/", drips), "stalled"},
-		{"a manifest without end", about("/manifests/", endless), "bad-registry"},
-		{"a manifest that says it is huge", about("/manifests/", status(http.StatusOK, "Content-Length", "1000000000",
-			"Docker-Content-Digest", "sha256:"+strings.Repeat("0", 64), "Content-Type", "application/json")),
-			"not-a-set"},
-		{"a web page", about("/manifests/", instead(func(h http.Header, _ []byte) []byte {
-			h.Set("Content-Type", "text/html")
-			h.Del("Docker-Content-Digest")
-			return []byte("<html>")
-		})), "not-a-set"},
-		{"a manifest of another digest", about("/manifests/", instead(func(_ http.Header, body []byte) []byte {
-			return append(body, ' ')
-		})), "bad-registry"},
-		{"an image", manifest(func(m map[string]any) {
-			m["artifactType"] = "application/vnd.example"
-			m["config"].(map[string]any)["mediaType"] = "application/vnd.oci.image.config.v1+json"
-		}), "not-a-set"},
-		{"an index of images", manifest(func(m map[string]any) {
-			m["mediaType"] = "application/vnd.oci.image.index.v1+json"
-		}), "not-a-set"},
-		{"too many layers", manifest(func(m map[string]any) {
-			m["layers"] = append(m["layers"].([]any), make([]any, 600)...)
-		}), "not-a-set"},
-		{"no layers", manifest(func(m map[string]any) { delete(m, "layers") }), "missing-entry"},
-		{"layers in another order", manifest(func(m map[string]any) {
-			l := m["layers"].([]any)
-			l[0], l[1] = l[1], l[0]
-		}), "misordered-entry"},
-		{"a layer less", manifest(func(m map[string]any) { m["layers"] = m["layers"].([]any)[:3] }), "missing-entry"},
-		{"a layer more", manifest(func(m map[string]any) {
-			m["layers"] = append(m["layers"].([]any), m["layers"].([]any)[3])
-		}), "duplicate-entry"},
-		{"a digest without an algorithm", layer(3, "digest", "abc"), "not-a-set"},
-		{"a digest of another algorithm", layer(3, "digest", "sha512:"+strings.Repeat("0", 128)), "not-a-set"},
-		{"another digest than the index", layer(3, "digest", "sha256:"+strings.Repeat("0", 64)), "digest-mismatch"},
-		{"another size than the index", layer(3, "size", 19), "size-mismatch"},
-		{"a size below zero", layer(3, "size", -1), "payload-too-large"},
-		{"a size beyond all limits", layer(3, "size", 1<<60), "payload-too-large"},
-		{"an index beyond all limits", layer(0, "size", 1<<30), "not-a-set"},
-		{"an index of another size", layer(0, "size", 8), "bad-registry"},
-		{"a type that the name does not have", layer(0, "mediaType", "text/plain"), "not-a-set"},
-		{"a name that leads elsewhere", layer(2, "annotations", map[string]any{
-			"org.opencontainers.image.title": "../../etc/passwd"}), "bad-entry-name"},
-		{"a layer without a name", layer(2, "annotations", nil), "bad-entry-name"},
-		{"an index that is not signed", about("/blobs/", instead(func(_ http.Header, body []byte) []byte {
-			return bytes.Replace(body, []byte("1.0.0"), []byte("9.0.0"), 1)
-		})), "digest-mismatch"},
-	}
-}
-
-// A liar is a registry that tells one lie, and counts the requests.
-type liar struct {
-	http.Handler
-	lie      lie
-	requests atomic.Int64
-}
-
-func (l *liar) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	l.requests.Add(1)
-	if l.lie == nil || !l.lie(w, r, l.Handler) {
-		l.Handler.ServeHTTP(w, r)
-	}
-}
-
-// lying starts a liar before an honest registry.
-func lying(t *testing.T) (*liar, string) {
-	t.Helper()
-	r := ocitest.Start(t, ocitest.Distribution, ocitest.Options{})
-	proxy := &httputil.ReverseProxy{ErrorLog: nil, Rewrite: func(p *httputil.ProxyRequest) {
-		p.SetURL(&url.URL{Scheme: "http", Host: r.Host})
-		p.Out.Host = p.In.Host // Locations lead to the liar
-	}}
-	l := &liar{Handler: proxy}
-	server := httptest.NewServer(l)
-	t.Cleanup(server.Close)
-	return l, strings.TrimPrefix(server.URL, "http://")
-}
-
 // maxRequests bounds what a lie costs: the requests of an honest pull, and one of them repeated and redirected.
 const maxRequests = 24
 
 func TestLyingRegistries(t *testing.T) {
-	l, host := lying(t)
+	l, host := ocitest.Lying(t)
 	t.Chdir(t.TempDir())
-	want := setFile(t, "1.nxs", "1.0.0", map[string]string{"alpha": payloadText})
+	want := setFile(t, "1.nxs", "1.0.0", map[string]string{"alpha": ocitest.PayloadText})
 	ref := "oci://" + host + "/demo:1"
 	succeed(t, "push", "1.nxs", ref)
-	for _, c := range pullLies() {
-		t.Run(c.name, func(t *testing.T) {
+	for _, c := range ocitest.PullLies() {
+		t.Run(c.Name, func(t *testing.T) {
 			before := []byte("what was there")
 			overwrite(t, "out.nxs", before)
-			l.lie = c.lie
-			l.requests.Store(0)
+			l.Lie = c.Lie
+			l.Requests.Store(0)
 			o := pacedRun(t, "pull", ref, "--output", "out.nxs", "--trust",
 				updatestest.Key(1).Public().Text())
-			if o.Reason != c.reason {
-				t.Fatalf("got reason %q (%s), want %q", o.Reason, o.Error, c.reason)
+			if o.Reason != c.Reason {
+				t.Fatalf("got reason %q (%s), want %q", o.Reason, o.Error, c.Reason)
 			}
-			if c.reason == "" {
+			if c.Reason == "" {
 				before = want
 			}
 			sameBytes(t, "out.nxs", before)
 			leftovers(t)
-			if n := l.requests.Load(); n > maxRequests {
+			if n := l.Requests.Load(); n > maxRequests {
 				t.Errorf("it cost %d requests", n)
 			}
 			if strings.Contains(o.Error, "hunter2") || strings.Count(o.stderr, "\n") > 2 || len(o.Error) > 400 {
@@ -319,51 +54,20 @@ func TestLyingRegistries(t *testing.T) {
 	}
 }
 
-// pushLies are lies told to those who push.
-func pushLies() []liesTest {
-	posted := func(answer func(http.ResponseWriter, *http.Request, http.Handler), methods string) lie {
-		return func(w http.ResponseWriter, r *http.Request, honest http.Handler) bool {
-			if !strings.Contains(methods, r.Method) {
-				return false
-			}
-			answer(w, r, honest)
-			return true
-		}
-	}
-	failsOnce := new(atomic.Bool)
-	return []liesTest{
-		{"an upload elsewhere", posted(status(http.StatusAccepted, "Location", "http://192.0.2.1/v2/upload"), "POST"),
-			"bad-registry"},
-		{"an upload nowhere", posted(status(http.StatusAccepted), "POST"), "bad-registry"},
-		{"nobody may push", posted(status(http.StatusForbidden), "POST"), "registry-denied"},
-		{"uploads always fail", posted(status(http.StatusBadGateway), "PUT"), "registry-unavailable"},
-		{"the connection always breaks", posted(raw(""), "PUT"), "registry-unavailable"},
-		{"it says it has what it has not", posted(status(http.StatusCreated), "PUT"), "bad-registry"},
-		{"an upload fails once", posted(func(w http.ResponseWriter, r *http.Request, honest http.Handler) {
-			if failsOnce.CompareAndSwap(false, true) {
-				raw("")(w, r, honest)
-				return
-			}
-			honest.ServeHTTP(w, r)
-		}, "PUT"), ""},
-		{"it wants other bytes", posted(status(http.StatusBadRequest), "PUT"), "bad-registry"},
-	}
-}
-
 func TestLyingRegistriesForPush(t *testing.T) {
-	l, host := lying(t)
+	l, host := ocitest.Lying(t)
 	t.Chdir(t.TempDir())
-	for i, c := range pushLies() {
-		t.Run(c.name, func(t *testing.T) {
+	for i, c := range ocitest.PushLies() {
+		t.Run(c.Name, func(t *testing.T) {
 			setFile(t, "1.nxs", "1.0.0", map[string]string{"alpha": fmt.Sprint("program ", i)})
-			l.lie = c.lie
-			l.requests.Store(0)
+			l.Lie = c.Lie
+			l.Requests.Store(0)
 			o := pacedRun(t, "push", "1.nxs", fmt.Sprintf("oci://%s/demo:%d", host, i), "--credentials",
 				credentials(t, host, "anna", "hunter2"))
-			if o.Reason != c.reason {
-				t.Errorf("got reason %q (%s), want %q", o.Reason, o.Error, c.reason)
+			if o.Reason != c.Reason {
+				t.Errorf("got reason %q (%s), want %q", o.Reason, o.Error, c.Reason)
 			}
-			if n := l.requests.Load(); n > maxRequests {
+			if n := l.Requests.Load(); n > maxRequests {
 				t.Errorf("it cost %d requests", n)
 			}
 		})
