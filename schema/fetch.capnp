@@ -20,8 +20,8 @@ interface Fetcher {
     fetchedBytes :UInt64, refusal :Keystore.Refusal);
   # Fetches the set at `reference`, oci://HOST[:PORT]/NAME:TAG or NAME@sha256:DIGEST, and stages it; at most 1024 bytes.
   # What the device has of its payloads is not fetched: see StageSink.reuse. Once the registry has named the set, a fault
-  # that may pass is no reason to give up: the fetch goes on where it was, after pauses of at most a minute, until nothing
-  # has come for ten attempts. `progress` may be null; an interruption sets it back to where the fetch goes on. `staged`
+  # that may pass is no reason to give up: the fetch goes on where it was, after pauses of at most a minute, until ten
+  # attempts in a row have brought next to nothing. `progress` may be null; an interruption sets it back to where the fetch goes on. `staged`
   # waits for a client that may switch. `reusedBytes`: see Progress; `fetchedBytes`: bytes of the set that came from the
   # registry. Dropping the call ends the fetch, and what came is kept for the next of the same set. Refused as
   # `bad-reference`; as `stage-in-progress` while another fetch is running; as UpdateStage.stage and StageSink.done

@@ -13,9 +13,9 @@ import (
 
 // Bounds of going on after an interruption.
 const (
-	firstPause = time.Second
-	maxPause   = time.Minute
-	maxIdle    = 10 // attempts in a row in which nothing came
+	maxIdle = 10 // attempts in a row in which hardly anything came
+	// how many bytes further than before an attempt has to get to count as one in which something came
+	leastProgress = 256 << 10
 )
 
 // A job fetches one set, in as many attempts as that takes.
@@ -28,16 +28,17 @@ type job struct {
 	again    bool // a set was refused that was made with what the device has
 	attempts int
 	fetched  int64 // bytes that came from the registry
+	reached  int64 // how far an attempt got, in bytes that were reused or fetched
+	furthest int64 // how far one got when something came the last time
 }
 
 // run makes attempts until one succeeds, or fails for good.
 func (j *job) run(ctx context.Context) (updateclient.Set, error) {
 	for idle := 0; ; {
-		before := j.fetched
 		set, err := j.attempt(ctx)
 		j.attempts++
-		if j.fetched > before {
-			idle = 0
+		if j.reached >= j.furthest+leastProgress {
+			idle, j.furthest = 0, j.reached
 		}
 		if ctx.Err() != nil {
 			return set, errGone
@@ -45,7 +46,7 @@ func (j *job) run(ctx context.Context) (updateclient.Set, error) {
 		if idle++; err == nil || !j.passes(err) || idle > maxIdle {
 			return set, err
 		}
-		pause := min(firstPause<<(idle-1), maxPause)
+		pause := min(j.pace.Pause<<idle, 2*j.pace.MaxPause)
 		j.log.Warn("fetch interrupted", "reference", j.ref.String(), "reason", refusal.Of(err), "error", err,
 			"fetched", j.fetched, "pause", pause)
 		select {
@@ -101,6 +102,10 @@ func (j *job) attempt(ctx context.Context) (updateclient.Set, error) {
 	defer t.close()
 	set, err := t.run()
 	j.fetched += t.archive.Fetched
+	j.reached = t.archive.Fetched + int64(t.reused)
+	if err != nil && ctx.Err() == nil && !j.passes(err) {
+		_, _ = sink.Done(ctx) // it is not complete: nothing of it is kept
+	}
 	if refusal.Of(err) == refusal.DigestMismatch && t.reused > 0 && !j.again {
 		j.again = true // what was reused may be at fault, and is gone
 		return j.attempt(ctx)

@@ -17,6 +17,11 @@ import (
 
 // Run runs the daemon until ctx ends.
 func Run(ctx context.Context, b *vat.Endowments, host plat.Host) error {
+	return RunAt(ctx, b, host, oci.DefaultPace())
+}
+
+// RunAt is Run at another pace.
+func RunAt(ctx context.Context, b *vat.Endowments, host plat.Host, pace oci.Pace) error {
 	log := logclient.New("fetchd", b.Use("LogSink"))
 	defer log.Close()
 	b.OnRefused(log.Refused)
@@ -25,7 +30,7 @@ func Run(ctx context.Context, b *vat.Endowments, host plat.Host) error {
 	if err != nil {
 		return err
 	}
-	s := &server{log: log, clock: host.Clock, stager: b.Use("UpdateStage"), access: access, pace: oci.DefaultPace(),
+	s := &server{log: log, clock: host.Clock, stager: b.Use("UpdateStage"), access: access, pace: pace,
 		turn: make(chan struct{}, 1)}
 	b.Serve("Fetcher", func(vat.Client) capnp.Client { return capnp.Client(fetch.Fetcher_ServerToClient(s)) })
 	self := fetch.Fetcher_ServerToClient(s)

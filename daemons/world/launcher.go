@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"time"
 
 	"nexus/daemons/bundlemgrd"
 	"nexus/daemons/execd"
@@ -22,6 +23,7 @@ import (
 	"nexus/daemons/updated"
 	"nexus/daemons/vat"
 	"nexus/libupdates/updater"
+	"nexus/oci"
 )
 
 // A runFunc is a daemon's Run function.
@@ -29,11 +31,18 @@ type runFunc func(context.Context, *vat.Endowments, plat.Host) error
 
 func daemons(visitor runFunc) map[string]runFunc {
 	return map[string]runFunc{
-		"bundlemgrd": bundlemgrd.Run, "execd": execd.Run, "fetchd": fetchd.Run, "keystored": keystored.Run, "logd": logd.Run,
+		"bundlemgrd": bundlemgrd.Run, "execd": execd.Run, "fetchd": fetcher, "keystored": keystored.Run, "logd": logd.Run,
 		"packagefsd": packagefsd.Run, "patchd": patchd.Run, "remoted": remoted.Run, "samgrd": samgrd.Run,
 		"statefsd": statefsd.Run, "updated": updated.Run,
 		"selftest": visitor,
 	}
+}
+
+// fetcher is fetchd with the time of its registry, which is real, and little patience.
+func fetcher(ctx context.Context, b *vat.Endowments, host plat.Host) error {
+	host.Clock = plat.RealClock{}
+	return fetchd.RunAt(ctx, b, host,
+		oci.Pace{Patience: time.Second, Retries: 2, Pause: time.Millisecond, MaxPause: 2 * time.Millisecond})
 }
 
 // A launcher runs daemons as goroutines.
