@@ -1,6 +1,7 @@
 package testscripts
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -337,5 +339,55 @@ func TestFetchIsResumedByTheNext(t *testing.T) {
 	}
 	if _, err := os.Stat(r.at("system/sets/.kept")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("something is kept of a stage that is over: %v", err)
+	}
+}
+
+// TestFetchByTLS has a system fetch from a registry that wants credentials, by TLS. It knows the registry by a
+// certificate of its own, and what is secret is in no log.
+func TestFetchByTLS(t *testing.T) {
+	const user, password = "anna", "correct-horse"
+	registry := ocitest.Start(t, ocitest.Debian, ocitest.Options{TLS: true, User: user, Password: password})
+	other := ocitest.Start(t, ocitest.Debian, ocitest.Options{TLS: true})
+	reference := fmt.Sprintf("oci://%s/big:3", registry.Host)
+	file := func(name, password string) string {
+		name = filepath.Join(t.TempDir(), name)
+		secret := base64.StdEncoding.EncodeToString([]byte(user + ":" + password))
+		config := fmt.Sprintf(`{"auths": {%q: {"auth": %q}}}`, registry.Host, secret)
+		if err := os.WriteFile(name, []byte(config), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	right := file("right", password)
+	push(t, big(t, "3.0.0", 1<<20), reference, "--ca", registry.CA, "--credentials", right)
+	for _, c := range []struct {
+		name, reason string
+		flags        []string
+	}{
+		{"known and let in", "", []string{"--registry-ca", registry.CA, "--registry-credentials", right}},
+		{"another password", "registry-denied", []string{"--registry-ca", registry.CA, "--registry-credentials",
+			file("wrong", "wrong-horse")}},
+		{"no credentials", "registry-denied", []string{"--registry-ca", registry.CA}},
+		{"another root", "untrusted-registry", []string{"--registry-ca", other.CA, "--registry-credentials", right}},
+		{"no credentials in the file", "bad-file", []string{"--registry-ca", registry.CA, "--registry-credentials",
+			registry.CA}},
+		{"no certificates in the file", "bad-file", []string{"--registry-ca", right}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newFetchRig(t, c.flags...)
+			end := r.nx("stage", reference)
+			if end.reason != c.reason {
+				t.Errorf("got %+v, want %q", end, c.reason)
+			}
+			log := r.start("log")
+			<-log.done
+			said := end.text + strings.Join(r.system.console(), "\n") + log.stdout.String()
+			if !strings.Contains(said, reference) {
+				t.Errorf("the log does not tell of the fetch:\n%s", said)
+			}
+			if strings.Contains(said, "horse") || strings.Contains(said, "YW5uYT") {
+				t.Errorf("a secret is told:\n%s", said)
+			}
+		})
 	}
 }

@@ -67,8 +67,8 @@ func discard(t *testing.T, ctx context.Context, o *world.Operator) {
 	}
 }
 
-// TestADeviceRefusesLyingRegistries tells a device all lies that are told to those who pull. It gets the same reason, at
-// a bounded cost; nothing is staged, and nothing is left of what was refused.
+// TestADeviceRefusesLyingRegistries tells a device all lies that are told to those who pull. It gets the same reason,
+// at a bounded cost; nothing is staged, and nothing is left of what was refused.
 func TestADeviceRefusesLyingRegistries(t *testing.T) {
 	l, host := ocitest.Lying(t)
 	reference := pushed(t, host)
