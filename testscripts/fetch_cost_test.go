@@ -12,8 +12,8 @@ import (
 	"nexus/oci/ocitest"
 )
 
-// A set of TestFetchCosts, in which one bundle changes, and what fetching may cost: bytes on the wire in relation to that
-// bundle's, and memory over what fetchd has at its start.
+// A set of TestFetchCosts, in which one bundle changes, and what fetching may cost: bytes on the wire in relation to
+// that bundle's, and memory over what fetchd has at its start.
 const (
 	costBundles = 24
 	costPayload = 3 << 20
