@@ -14,6 +14,9 @@ $Go.import("nexus/capnpgen/journal");
 const maxRecordBytes :UInt32 = 4096;
 # The maximum size of a record's message, keys and values together, in bytes. Larger ones are truncated.
 
+const maxCrashBytes :UInt32 = 12288;
+# The same for records of kind crash.
+
 enum Level {
   # Severity, ascending.
 

@@ -366,6 +366,8 @@ struct Attempt {
   # if it is not under watch.
   handOver @9 :HandOver;
   # Which core must take over before anything in the slot runs; if another one must, nothing has been published.
+  indexSha256 @10 :Data;
+  # The digest of the set in the slot, 32 bytes.
 }
 
 enum HandOver {
