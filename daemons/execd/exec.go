@@ -33,6 +33,7 @@ func (e *execServer) Run(ctx context.Context, call exec.Exec_run) error {
 	if err != nil {
 		return convert.Except(err)
 	}
+	go e.s.reportRun(spec, program)
 	p := &processServer{s: e.s, spec: spec, program: program}
 	res, err := call.AllocResults()
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 const (
 	maxLine   = 2048 // a longer line is cut into pieces of this size
 	lastLines = 16   // how many lines a crash report holds
+	maxTrace  = 32   // and of a trace
 )
 
 // drainPatience bounds the wait for the last lines of a program that has ended.
@@ -27,8 +28,9 @@ type output struct {
 	pipe *os.File
 	over chan struct{} // closed when all was taken
 
-	mu   sync.Mutex
-	tail []string
+	mu    sync.Mutex
+	tail  []string
+	trace []string // from the line on that begins the newest trace of a Go program
 }
 
 // capture makes the pipe for a program's output. The caller closes the writer once the program has it.
@@ -62,6 +64,12 @@ func (o *output) say(line string) {
 	if len(o.tail) > lastLines {
 		o.tail = o.tail[1:]
 	}
+	switch {
+	case logclient.BeginsTrace(line):
+		o.trace = []string{line}
+	case len(o.trace) > 0 && len(o.trace) < maxTrace:
+		o.trace = append(o.trace, line)
+	}
 	o.mu.Unlock()
 	o.log.Info(line)
 }
@@ -81,6 +89,13 @@ func (o *output) last() []string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return append([]string(nil), o.tail...)
+}
+
+// traced returns the beginning of the newest trace.
+func (o *output) traced() []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return append([]string(nil), o.trace...)
 }
 
 // maxStatusBytes bounds the last lines in a service's status (schema/exec.capnp).

@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"nexus/capnpgen/bootrecord"
 	"nexus/daemons/plat"
@@ -29,6 +30,7 @@ type program struct {
 	breach  *breach
 	grants  []string // the names that its manifest asks for
 	refused *refusals
+	began   time.Time
 }
 
 // A breach records that a program broke the protocol on its connection, which the guard then closed.
@@ -125,6 +127,7 @@ func (s *supervisor) spawn(p *program, spec spec, payload, writer *os.File, give
 	if cmd.Confinement.Calls == plat.CallsBinder {
 		cmd.Socket = given.listening[0]
 	}
+	p.began = s.host.Clock.Now()
 	p.process, err = s.host.Spawner.Spawn(cmd)
 	return err
 }

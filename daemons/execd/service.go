@@ -123,6 +123,10 @@ func (s *service) live(ctx context.Context) {
 		end()
 		s.fail(health.Unhealthy, "it broke the protocol on its connection: "+string(program.breach.reason))
 		program.stop(s.sup.host.Clock) // whatever it is, it is not the service that was signed for
+		if within(s.sup.host.Clock, killPatience, program.process.Done()) {
+			program.output.drain(s.sup.host.Clock)
+			s.report(program, "it broke the protocol: "+string(program.breach.reason))
+		}
 	case <-ctx.Done():
 		program.stop(s.sup.host.Clock)
 	}
@@ -152,7 +156,7 @@ func (s *service) ended(program *program) {
 	} else {
 		s.fail(health.Exited, detail)
 	}
-	s.sup.log.Crash("bundle:"+s.spec.name, how, program.output.last())
+	s.report(program, how)
 }
 
 // failedBy records that the service cannot run, and why.
@@ -162,6 +166,14 @@ func (s *service) failedBy(err error) {
 		s.State, s.Detail, s.damaged = stateOf(err), err.Error(), damaged
 		s.noteFailure(s.Detail)
 	})
+}
+
+// report reports that a program of the service ended as it should not have.
+func (s *service) report(program *program, how string) {
+	s.sup.mu.Lock()
+	restarts := s.restarts
+	s.sup.mu.Unlock()
+	s.sup.report(s.spec, program, how, restarts)
 }
 
 // fail records that the service failed, and how.

@@ -2,12 +2,14 @@ package initd
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 
 	"nexus/capnpgen/bootrecord"
 	"nexus/capnpgen/update"
 	"nexus/daemons/convert"
+	"nexus/daemons/logclient"
 	"nexus/daemons/vat"
 	"nexus/libupdates/health"
 	"nexus/libupdates/refusal"
@@ -82,6 +84,11 @@ func (g *gate) begin(ctx context.Context, gate update.HealthGate) (health.Event,
 		}
 	}
 	g.begun, g.slot = 0, a.Slot()
+	set, err := a.IndexSha256()
+	if err != nil {
+		return nil, err
+	}
+	g.s.runs.Store(&logclient.Crash{Slot: g.slot.String(), Set: hex.EncodeToString(set)})
 	g.s.states.settle(ctx)
 	attempt := g.attemptOf(a)
 	if refused != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"nexus/daemons/initd/links"
@@ -12,6 +13,7 @@ import (
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
 	"nexus/libupdates/health"
+	"nexus/packaging/release"
 )
 
 // A system is one run of initd: its configuration and its parts. It has no lock; each part that changes has its own.
@@ -34,6 +36,7 @@ type system struct {
 	ways      *ways
 	ending    *ending
 	taken     *revocations
+	runs      atomic.Pointer[logclient.Crash] // what crash reports say of the attempt under way; nil: there is none
 }
 
 func newSystem(config Config, host plat.Host, launcher supervise.Launcher, stderr io.Writer) *system {
@@ -62,9 +65,18 @@ func newSystem(config Config, host plat.Host, launcher supervise.Launcher, stder
 	s.daemons = supervise.New(supervise.Config{
 		Owner: owner{s}, Launcher: launcher, Host: host, Log: s.log, Stderr: stderr, Changed: s.changed,
 		Hang: config.Policy.Hang, Backoff: backoff, Patient: !config.Handed.Core.IsZero(),
-		Stopping: s.saveJournal,
+		Stopping: s.saveJournal, About: s.about,
 	})
 	return s
+}
+
+// about returns what crash reports say of what runs.
+func (s *system) about() logclient.Crash {
+	c := logclient.Crash{Version: release.Version()}
+	if runs := s.runs.Load(); runs != nil {
+		c.Slot, c.Set = runs.Slot, runs.Set
+	}
+	return c
 }
 
 // The pause before a daemon or a link is restarted doubles each time, and is short again once it has held for a while.

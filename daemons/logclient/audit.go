@@ -81,32 +81,3 @@ func levelOfResult(result string) journal.Level {
 		return journal.Level_error
 	}
 }
-
-// maxOutput bounds the output in a crash report, so that the whole of it fits into a record.
-const maxOutput = maxBytes - 512
-
-// Crash records that a process ended as it should not have: which one, how, and the last lines it wrote, if they are
-// known. The newest lines are kept.
-func (l *Log) Crash(process, exit string, lastLines []string) {
-	e := Entry{Level: journal.Level_error, Kind: journal.Kind_crash, Message: "crash", Fields: []Field{
-		{"process", process},
-		{"exit", exit},
-	}}
-	if output := newest(lastLines, maxOutput); output != "" {
-		e.Fields = append(e.Fields, Field{"output", output})
-	}
-	l.queue.add(e)
-}
-
-// newest joins as many of the last lines as fit into size bytes. One line that is longer is cut at its front.
-func newest(lines []string, size int) string {
-	joined := strings.Join(lines, "\n")
-	if len(joined) <= size {
-		return joined
-	}
-	tail := joined[len(joined)-size:]
-	if i := strings.IndexByte(tail, '\n'); i >= 0 && i+1 < len(tail) {
-		tail = tail[i+1:]
-	}
-	return tail
-}

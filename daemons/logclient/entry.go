@@ -6,11 +6,16 @@ import (
 	"nexus/capnpgen/journal"
 )
 
-// Bounds of one entry (schema/journal.capnp). What is over is cut off.
-const (
-	maxBytes  = int(journal.MaxRecordBytes) // message, keys and values together
-	maxFields = 32
-)
+// maxFields bounds the fields of one entry (schema/journal.capnp). What is over is cut off.
+const maxFields = 32
+
+// roomFor returns what an entry of a kind may hold: message, keys and values together.
+func roomFor(kind journal.Kind) budget {
+	if kind == journal.Kind_crash {
+		return budget(journal.MaxCrashBytes)
+	}
+	return budget(journal.MaxRecordBytes)
+}
 
 // An Entry is what a sender says: journal.Entry as a value. The zero Entry is an empty message.
 type Entry struct {
@@ -44,9 +49,15 @@ func (e Entry) Bytes() int {
 	return n
 }
 
+// As returns the entry as one of this kind, within its bounds.
+func (e Entry) As(kind journal.Kind) Entry {
+	e.Kind = kind
+	return e.cut()
+}
+
 // cut returns the entry within its bounds.
 func (e Entry) cut() Entry {
-	room := budget(maxBytes)
+	room := roomFor(e.Kind)
 	kept := Entry{Level: e.Level, Kind: e.Kind, Message: take(&room, e.Message)}
 	for _, f := range e.Fields[:min(len(e.Fields), maxFields)] {
 		if room == 0 {

@@ -94,10 +94,13 @@ func TestCrashKeepsTheNewestOutput(t *testing.T) {
 	for i := range 100 {
 		many = append(many, fmt.Sprintf("%03d %s", i, strings.Repeat("x", 96)))
 	}
-	p.log.Crash("bundle:hello", "exit code 3", nil)
-	p.log.Crash("bundle:hello", "exit code 3", []string{"one", "two"})
-	p.log.Crash("bundle:hello", "exit code 3", many)
-	p.log.Crash("bundle:hello", "exit code 3", []string{strings.Repeat("y", 9000) + "end"})
+	crash := func(output []string) {
+		p.log.Crash(logclient.Crash{Process: "bundle:hello", Exit: "exit code 3", Output: output})
+	}
+	crash(nil)
+	crash([]string{"one", "two"})
+	crash(many)
+	crash([]string{strings.Repeat("y", 9000) + "end"})
 	got, _ := sink.collect(t, 4)
 	for i, e := range got {
 		if e.Kind != journal.Kind_crash || e.Level != journal.Level_error || e.Value("process") != "bundle:hello" ||

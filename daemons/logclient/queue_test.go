@@ -35,7 +35,7 @@ func TestFullQueueDropsPlainMessagesFirst(t *testing.T) {
 		case 3:
 			p.log.Audit(logclient.Audit{Op: strconv.Itoa(i), Result: logclient.ResultOK})
 		case 7:
-			p.log.Crash(strconv.Itoa(i), "exit code 1", nil)
+			p.log.Crash(logclient.Crash{Process: strconv.Itoa(i), Exit: "exit code 1"})
 		default:
 			p.log.Info("message", "number", i)
 		}

@@ -29,15 +29,16 @@ func (e Entry) Encode(m journal.Entry) error {
 // ReadEntry copies an entry out of a message, whoever sent it. It is cut to the bounds of an entry before anything is
 // copied; levels that the schema does not know become the highest one, kinds that it does not know a plain message.
 func ReadEntry(m journal.Entry) (Entry, error) {
-	room := budget(maxBytes)
 	text, err := m.Message_Bytes()
 	if err != nil {
 		return Entry{}, err
 	}
-	e := Entry{Level: min(m.Level(), journal.Level_error), Kind: m.Kind(), Message: take(&room, text)}
-	if e.Kind > journal.Kind_crash {
-		e.Kind = journal.Kind_message
+	kind := m.Kind()
+	if kind > journal.Kind_crash {
+		kind = journal.Kind_message
 	}
+	room := roomFor(kind)
+	e := Entry{Level: min(m.Level(), journal.Level_error), Kind: kind, Message: take(&room, text)}
 	fields, err := m.Fields()
 	if err != nil {
 		return Entry{}, err

@@ -120,11 +120,12 @@ func TestTamperingShows(t *testing.T) {
 		tamper func(segments []string) error
 		want   string
 	}{
-		"nothing":              {func([]string) error { return nil }, ""},
-		"a segment removed":    {func(s []string) error { return os.Remove(s[1]) }, "record 2 was removed"},
-		"the newest removed":   {func(s []string) error { return os.Remove(s[2]) }, "record 3 was removed"},
-		"the oldest removed":   {func(s []string) error { return os.Remove(s[0]) }, "record 1 was removed"},
-		"one in another place": {func(s []string) error { return os.Rename(s[0], s[1]) }, "records 1 to 2 were removed"},
+		"nothing":            {func([]string) error { return nil }, ""},
+		"a segment removed":  {func(s []string) error { return os.Remove(s[1]) }, "record 2 was removed"},
+		"the newest removed": {func(s []string) error { return os.Remove(s[2]) }, "record 3 was removed"},
+		"the oldest removed": {func(s []string) error { return os.Remove(s[0]) }, "record 1 was removed"},
+		"one in another place": {func(s []string) error { return os.Rename(s[0], s[1]) },
+			"records 1 to 2 were removed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := newDisk(t)

@@ -89,11 +89,36 @@ func (l *ledger) add(sender string, entries []logclient.Entry, dropped uint64) {
 	now := l.clock.Now().UnixMilli()
 	l.mu.Lock()
 	for _, e := range entries {
+		if e.Kind == journal.Kind_crash {
+			e = l.withRecords(e)
+		}
 		l.ring.add(record{sender: sender, unixMs: now, boot: l.boot, entry: e})
 	}
 	l.ring.lost(sender, dropped)
 	l.mu.Unlock()
 	l.changed.Notify()
+}
+
+// Bounds on what of the journal is kept with a crash report.
+const (
+	crashRecords     = 8
+	crashRecordBytes = 4 << 10
+)
+
+// withRecords returns a crash report with the last records of the process that ended. The lock is held.
+func (l *ledger) withRecords(crash logclient.Entry) logclient.Entry {
+	process := crash.Value("process")
+	if process == "" || crash.Value("records") != "" {
+		return crash
+	}
+	var lines []string
+	for _, r := range l.ring.newest(filter{sender: process, limit: crashRecords}) {
+		lines = append(lines, effective(r.entry.Level).String()+" "+printable(r.entry.Message)+all(r.entry))
+	}
+	if said := logclient.Newest(lines, crashRecordBytes); said != "" {
+		crash.Fields = append(slices.Clone(crash.Fields), logclient.Field{Key: "records", Value: said})
+	}
+	return crash.As(crash.Kind)
 }
 
 // query returns the newest records that match, oldest first.

@@ -42,7 +42,9 @@ func (s *sink) Write(ctx context.Context, call journal.LogSink_write) error {
 		if entries[i], err = logclient.ReadEntry(list.At(i)); err != nil {
 			return err
 		}
-		entries[i].Kind = s.admitted(entries[i].Kind)
+		if kind := s.admitted(entries[i].Kind); kind != entries[i].Kind {
+			entries[i] = entries[i].As(kind)
+		}
 	}
 	if err := s.ledger.admit(ctx, s.sender, entries); err != nil {
 		return err

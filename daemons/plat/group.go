@@ -89,11 +89,19 @@ func (g *Groups) write(path, value string) error {
 
 // Exceeded reports whether the kernel killed a process of the group for its memory.
 func (g *Group) Exceeded() bool {
+	return g.saw("memory.events", "oom_kill")
+}
+
+// Refused reports whether the kernel refused the group a process or thread beyond its bound.
+func (g *Group) Refused() bool { return g.saw("pids.events", "max") }
+
+// saw reports whether an event of the group has happened.
+func (g *Group) saw(file, event string) bool {
 	if g == nil {
 		return false
 	}
-	events, err := g.of.root.ReadFile(g.name + "/memory.events")
-	return err == nil && counted(string(events), "oom_kill") > 0
+	events, err := g.of.root.ReadFile(g.name + "/" + file)
+	return err == nil && counted(string(events), event) > 0
 }
 
 // Remove removes the group once it is empty. One with a process that cannot be killed stays.

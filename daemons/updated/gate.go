@@ -46,6 +46,9 @@ func (g *gateServer) BootAttempt(ctx context.Context, call update.HealthGate_boo
 	a.SetAbruptEnds(attempt.AbruptEnds)
 	a.SetDeadlineMs(uint32(attempt.Health.Deadline / time.Millisecond))
 	a.SetWatchMs(uint32(attempt.Health.Watch / time.Millisecond))
+	if err := a.SetIndexSha256(convert.Digest(attempt.Set)); err != nil {
+		return err
+	}
 	if refused != nil {
 		return convert.Refuse(a.NewRefusal, refused)
 	}

@@ -166,6 +166,7 @@ const (
 	// as many clients are connected as the operation allows
 	TooManyClients Reason = "too-many-clients"
 	JournalAltered Reason = "journal-altered" // audit records were changed, removed or reordered
+	UnknownCrash   Reason = "unknown-crash"   // the journal has no crash report of this number
 	HeadNotKept    Reason = "head-not-kept"   // the journal no longer reaches back to the head it is checked against
 	// this edge of the graph cannot be revoked; the answer says what to do instead
 	NotRevocable  Reason = "not-revocable"

@@ -13,6 +13,7 @@ type Attempt struct {
 	bootctl.Attempt
 	Health   nxs.Health // what the set asks of its trial
 	HandOver HandOver   // the core that has to take over before the set is published
+	Set      nxs.Digest // the set in the slot
 }
 
 // A Trial begins the attempts of a boot, and takes the verdicts on what runs.
@@ -36,6 +37,7 @@ func (t *Trial) BootAttempt(ctx context.Context, begun uint64) (a Attempt, refus
 	for {
 		a.Attempt, refused, err = t.attempt(ctx, begun)
 		a.Health, a.HandOver = t.slots.content(a.Slot).Health, t.handOver(a.Slot)
+		a.Set = nxs.Digest(t.ledger.Record().Slot(a.Slot).Digest)
 		reason, damaged := slots.DamageOf(refused)
 		if err != nil || !damaged {
 			return a, refused, err

@@ -21,7 +21,7 @@ var asked = []string{
 	"update --downtime --timeout 1ms FILE",
 	"run hello", "revoke --yes a b", "grant a b",
 	"trust list", "trust add " + aKey, "trust remove " + aKey, "trust update FILE", "log --losses", "log --follow",
-	"log --boot 0 --audit --durable", "log verify", "log verify --since " + aHead, "log head",
+	"log --boot 0 --audit --durable", "log verify", "log verify --since " + aHead, "log head", "crashes", "crashes 7",
 	"policy", "policy set FILE", "explain hello", "state list", "state export hello", "state import hello FILE",
 	"operators list", "operators revoke " + aKey,
 	"shutdown", "reboot", "reboot --downtime",

@@ -163,10 +163,13 @@ func (v *logShowVerb) fill(m journal.Filter) error {
 }
 
 // onlyAudit restricts a filter to audit records.
-func onlyAudit(m journal.Filter) error {
+func onlyAudit(m journal.Filter) error { return onlyKind(m, journal.Kind_audit) }
+
+// onlyKind restricts a filter to one kind.
+func onlyKind(m journal.Filter, kind journal.Kind) error {
 	kinds, err := m.NewKinds(1)
 	if err == nil {
-		kinds.Set(0, journal.Kind_audit)
+		kinds.Set(0, kind)
 	}
 	return err
 }

@@ -52,6 +52,7 @@ type grammar struct {
 	Grant     grantVerb     `cmd:"" help:"Undo a revoke."`
 	Operators operatorsVerb `cmd:"" help:"Show or revoke the keys by which operators come in over the network."`
 	Log       logVerb       `cmd:"" help:"Show the journal."`
+	Crashes   crashesVerb   `cmd:"" help:"Show what ended as it should not have, and what is known about it."`
 	RunBundle runVerb       `cmd:"" name:"run" help:"Run a bundle and wait for its end."`
 	Shutdown  shutdownVerb  `cmd:"" help:"Stop the system."`
 	Reboot    rebootVerb    `cmd:"" help:"Stop the system and have it begin anew."`

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"nexus/daemons/logclient"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
 )
@@ -72,7 +73,7 @@ func (c *child) keepAlive(ctx context.Context) {
 	for {
 		began := c.Host.Clock.Now()
 		exit, err := c.live(ctx)
-		if c.ended(ctx, exit, err) {
+		if c.ended(ctx, exit, err, c.Host.Clock.Now().Sub(began)) {
 			return
 		}
 		pause = c.Backoff.Next(pause, c.Host.Clock.Now().Sub(began))
@@ -201,7 +202,7 @@ func (c *child) launch() (plat.Process, *vat.Parent, error) {
 }
 
 // ended records how an instance ended and reports whether it was the last one.
-func (c *child) ended(ctx context.Context, exit plat.Exit, err error) bool {
+func (c *child) ended(ctx context.Context, exit plat.Exit, err error, uptime time.Duration) bool {
 	c.setEnded(exit, err)
 	switch {
 	case ctx.Err() != nil:
@@ -221,13 +222,26 @@ func (c *child) ended(ctx context.Context, exit plat.Exit, err error) bool {
 	c.restarts++
 	c.mu.Unlock()
 	hopeless := c.failed(exit, err, said.why())
-	c.Log.Crash(c.spec.Name, c.lastExit, said.report)
+	c.Log.Crash(said.crash(c.report(exit, uptime)))
 	if hopeless && !c.Patient {
 		why := fmt.Sprintf("%s cannot start, %d times in a row: %s", c.spec.Name, c.failures, c.fault)
 		c.Owner.Over(c.spec.Name, exit, why)
 		return true
 	}
 	return false
+}
+
+// report begins the crash report of an instance.
+func (c *child) report(exit plat.Exit, uptime time.Duration) logclient.Crash {
+	var crash logclient.Crash
+	if c.About != nil {
+		crash = c.About()
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	crash.Process, crash.Exit, crash.Code, crash.Signal = c.spec.Name, c.lastExit, exit.Code, exit.Signal
+	crash.Uptime, crash.Restarts = uptime, c.restarts-1 // this end has been counted
+	return crash
 }
 
 func (c *child) setEnded(exit plat.Exit, err error) {

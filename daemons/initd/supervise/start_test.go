@@ -109,7 +109,7 @@ func TestADaemonThatMayStillStartIsTriedAgain(t *testing.T) {
 			daemon.settled, daemon.Patient = c.settled, c.patient
 			for range 3 * maxFailures {
 				exit, err := daemon.live(ctx)
-				if daemon.ended(ctx, exit, err) {
+				if daemon.ended(ctx, exit, err, 0) {
 					t.Fatalf("given up after %d lives: %s", d.lives, o.over)
 				}
 			}

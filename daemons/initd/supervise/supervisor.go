@@ -46,7 +46,8 @@ type Config struct {
 	Backoff  plat.Backoff  // pauses before a restart
 	Patient  bool          // keep restarting a daemon that never becomes ready
 
-	Stopping func(daemon string) // called before a daemon is stopped; may be nil
+	About    func() logclient.Crash // the version, slot and set of a crash report; nil: not known
+	Stopping func(daemon string)    // called before a daemon is stopped; may be nil
 }
 
 // A Supervisor keeps daemons running.

@@ -4,9 +4,12 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
+
+	"nexus/daemons/logclient"
 )
 
 // Bounds on what one instance of a daemon writes to standard error.
@@ -14,7 +17,7 @@ const (
 	maxStderrLine = 64 << 10 // bytes of a line; after a longer one nothing is passed on
 	// lines that become log records, so that a long trace does not push out the records of others
 	maxRecorded    = 32
-	maxReport      = 16  // lines of a crash report
+	maxReport      = 32  // lines of a crash report
 	maxReportBytes = 200 // of each of them
 )
 
@@ -45,7 +48,7 @@ func (c *child) relay(says io.ReadCloser, over chan<- words) {
 
 func (w *words) add(line string) {
 	w.last = line
-	if beginsTrace(line) {
+	if logclient.BeginsTrace(line) {
 		w.report = nil
 	}
 	if len(w.report) < maxReport {
@@ -53,23 +56,26 @@ func (w *words) add(line string) {
 	}
 }
 
+// hasTrace reports whether the report is the trace of a Go program.
+func (w words) hasTrace() bool { return len(w.report) > 0 && logclient.BeginsTrace(w.report[0]) }
+
+// crash puts the words into a crash report.
+func (w words) crash(c logclient.Crash) logclient.Crash {
+	c.Limits = logclient.LimitsIn(append(slices.Clone(w.report), w.last))
+	if w.hasTrace() {
+		c.Trace = w.report
+	} else {
+		c.Output = w.report
+	}
+	return c
+}
+
 // why returns the line that says why an instance ended: the first one of a trace, or else the last line.
 func (w words) why() string {
-	if len(w.report) > 0 && beginsTrace(w.report[0]) {
+	if w.hasTrace() {
 		return w.report[0]
 	}
 	return w.last
-}
-
-// beginsTrace reports whether a line is the one in which a Go program says why it crashes; the lines after it say
-// where.
-func beginsTrace(line string) bool {
-	for _, beginning := range []string{"panic: ", "fatal error: ", "SIGQUIT: ", "SIGABRT: ", "SIGSEGV: "} {
-		if strings.HasPrefix(line, beginning) {
-			return true
-		}
-	}
-	return false
 }
 
 // printable removes control characters from a line.
