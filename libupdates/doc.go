@@ -20,7 +20,10 @@
 //	policy      which powers the bundles of a set get on a device: a pure function
 //	nxb         bundles: manifest, name, what they may ask for
 //	powers      what a bundle may ask for beside names: a small grammar
+//	bundlename  names of bundles
+//	tree        a folder as the payload of a data bundle: packed, and unpacked where no name leads out
 //	durable     files that survive a power cut; durabletest cuts the power at every operation
+//	audit       the chain of audit records, and where one does not hold
 //	trust       keys, signatures, and which keys count
 //	digest      SHA-256 and fs-verity digests of many streams at once, while they are copied
 //	message     Cap'n Proto messages from outside: their bounds, and the canonical form

@@ -32,8 +32,8 @@ func TestCheckDemands(t *testing.T) {
 		{"a power out of bounds", "", []string{"net.listen:tcp/0"}, refusal.BadPower,
 			`bundle a asks for "net.listen:tcp/0": "0" is not a port`},
 		{"a power twice", "", []string{"net.listen:tcp/80", "net.listen:tcp/80"}, refusal.BadPower, "twice"},
-		{"a power that is not enforced", "", []string{"device:led"}, refusal.UnknownCapability,
-			`bundle a asks for "device:led" is not a power`},
+		{"a power that is not enforced", "", []string{"net.listen:udp/53"}, refusal.UnknownCapability,
+			`bundle a asks for "net.listen:udp/53" is not a power`},
 	} {
 		err := nxb.Manifest{Name: "a", MinSDK: c.minSDK, Capabilities: c.asks}.CheckDemands("1.4.0")
 		if refusal.Of(err) != c.want || err != nil && !strings.Contains(err.Error(), c.says) {
