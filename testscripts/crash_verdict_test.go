@@ -213,8 +213,8 @@ func (r *crashRig) wantRecorded(c cell) {
 		r.t.Errorf("the journal records the crash as %+v", found)
 	}
 	words := "SIGQUIT: quit\n"
-	if panicked := strings.HasPrefix(found[0].field("output"), words); panicked != (c.crash.signal.String() == "quit") {
-		r.t.Errorf("the record of a %s has the output %q", c.crash.name, found[0].field("output"))
+	if panicked := strings.HasPrefix(found[0].field("trace"), words); panicked != (c.crash.signal.String() == "quit") {
+		r.t.Errorf("the record of a %s has the trace %q", c.crash.name, found[0].field("trace"))
 	}
 	for line := range strings.Lines(r.stderr.text()) {
 		if !strings.HasPrefix(line, "initd: "+c.daemon+" wrote: ") {

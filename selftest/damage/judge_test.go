@@ -108,7 +108,8 @@ func needed(c Cell) bool {
 	if strings.HasPrefix(c.Path, "trust") && c.Way.Name == "owner" {
 		return true
 	}
-	return slices.Contains([]string{"system", "system/sets", "state", "state/boot", "state/statefs", "lock"}, c.Path) ||
+	return slices.Contains([]string{"system", "system/sets", "state", "state/boot", "state/statefs", "bundles", "roots",
+		"lock"}, c.Path) ||
 		strings.HasPrefix(c.Path, "trust") && !strings.HasSuffix(c.Path, "apps")
 }
 

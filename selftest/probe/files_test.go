@@ -56,7 +56,7 @@ func files() []attempt {
 		a.except = to
 		all = append(all, a)
 	}
-	granted("read the slots", "system", ".", unix.O_RDONLY|unix.O_DIRECTORY, "bundlemgrd", "updated")
+	granted("read the slots", "system", ".", unix.O_RDONLY|unix.O_DIRECTORY, "bundlemgrd", "execd", "updated")
 	granted("write the slots", "system", "new", unix.O_WRONLY|unix.O_CREAT, "updated")
 	granted("read the keys", "trust", ".", unix.O_RDONLY|unix.O_DIRECTORY, "keystored")
 	granted("add a key", "trust", "new", unix.O_WRONLY|unix.O_CREAT)
