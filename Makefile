@@ -175,8 +175,9 @@ crash-matrix: ## each daemon killed, stopped and panicking at each stand of an u
 chaos: ## every flow cut at every operation of the disk and killed at every message; minutes
 	go test ./selftest/chaos -run 'TestDevices|TestWorlds' -v -timeout 60m -args -whole
 
-model: ## the model checks: of the boot record, whole, and of roots
+model: ## the model checks: of the boot record, whole, of roots, and of what a switch restarts
 	go test $(TIMEOUT) ./libupdates/bootctl -run 'TestModel$$' -v -args -whole-model
+	go test $(TIMEOUT) ./libupdates/switchover -run 'TestModel$$' -v -args -whole-model
 	go test $(TIMEOUT) ./libupdates/roots -run 'TestModel' -v
 
 diag-os: ## what this machine has for running the system

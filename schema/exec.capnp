@@ -15,9 +15,9 @@ interface ServiceWatch {
   # Read the state of the services of the published slot.
 
   list @0 () -> (services :List(ServiceStatus),
-    quorum :UInt16);
+    quorum :UInt16, boot :UInt64);
   # The services of the publication that execd runs, in byte order of their names, and `quorum`, the number of optional
-  # services that must be healthy.
+  # services that must be healthy. `boot` is the attempt that the publication belongs to.
 }
 
 interface ServiceHealth {
@@ -48,11 +48,12 @@ struct ServiceStatus {
   pid @4 :UInt32;
   # Process id; 0 when it is not running.
   restarts @5 :UInt32;
-  # How often it was restarted in this publication.
+  # How often it was restarted in this publication. A program that went on running from the publication before counts
+  # from 0 again.
   detail @6 :Text;
   # One line for people.
   slot @7 :Bootrecord.Slot;
-  # The slot that it runs from.
+  # The slot of the publication that it belongs to. Its program may have been started from the other slot; see `since`.
   optional @8 :Bool;
   # Whether it counts only towards the quorum; else it is required.
   reason @9 :Text;
@@ -71,6 +72,9 @@ struct ServiceStatus {
   damaged @14 :Bool;
   # Whether its payload is not what was signed, or cannot be read any more: the slot is damaged, and the set is not to
   # blame.
+  since @15 :UInt64;
+  # The boot attempt during which its program was started; 0 when it is not running. An earlier attempt than that of the
+  # publication means that the program went on running when the publication changed.
 
   enum State {
     # The state of a service.

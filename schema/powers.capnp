@@ -127,4 +127,9 @@ interface BundleSockets {
 
   keep @1 (powers :List(Text)) -> ();
   # Closes all sockets but those for `powers`.
+
+  holds @2 (bundle :Text, publisher :Data, powers :List(Text), set :Data, user :UInt32) -> (same :Bool);
+  # `same` says whether `open` with this `publisher`, `powers`, `set` and `user` would give a program what the last
+  # `open` for `bundle` gave it. If not, a program that runs has to be started again to get what it is due: the policy or
+  # the state has changed meanwhile. No effect.
 }

@@ -84,6 +84,11 @@ interface BundleIntroducer {
   # endowment channel and is forwarded by execd; so does the other end if the name is that of a bundle. `direct` is true
   # then. It is false, without effect, if one of the two is not running at present; ask again then. Refused as
   # `unknown-name` if execd may not look up the name.
+
+  resume @1 (links :List(UInt64)) -> ();
+  # Makes these links again, which a program of a bundle served that has ended: another one serves in its place. Their
+  # holders find it where they had the one before. A link that its holder has lost or replaced meanwhile is left out. At
+  # most 4096 `links`.
 }
 
 interface BundleRegistrar {

@@ -19,11 +19,15 @@ type departure struct {
 	} `json:"downtime"`
 }
 
-// BenchmarkDowntime shows how long each service of the demo is away: at a switch that changes only services, at one
-// after which another core takes over, and at a reboot of the system. A plain service is healthy, and so back, once it
-// has run for the settle time, which is settle here.
+// BenchmarkDowntime shows how long each service of the demo is away: at a switch to a set with the same services, at
+// one that changes them, at one after which another core takes over, and at a reboot of the system. A plain service is
+// healthy, and so back, once it has run for the settle time, which is settle here.
 func BenchmarkDowntime(b *testing.B) {
 	cored, err := demo.WithCore(shared.bin(), shared.demo(), "2.0.0", filepath.Join(shared.bin(), "nexus"), b.TempDir())
+	if err != nil {
+		b.Fatal(err)
+	}
+	same, err := demo.Again(shared.bin(), shared.demo(), "1.0.1", b.TempDir())
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -31,6 +35,7 @@ func BenchmarkDowntime(b *testing.B) {
 		name string
 		args []string
 	}{
+		{"unchanged", []string{"update", "--downtime", "--json", same}},
 		{"switch", []string{"update", "--downtime", "--json", filepath.Join(shared.demo(), "system-v1.1.0.nxs")}},
 		{"core", []string{"update", "--downtime", "--json", cored}},
 		{"reboot", []string{"reboot", "--downtime", "--json"}},

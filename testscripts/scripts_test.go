@@ -3,6 +3,7 @@ package testscripts
 import (
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -106,6 +107,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("NX_DIR", filepath.Join(env.WorkDir, "sys"))
 			env.Values[systemKey{}] = &system{}
 			env.Values[hammerKey{}] = new(*hammer)
+			env.Values[holdKey{}] = map[string]net.Conn{}
 			return nil
 		},
 		Condition: condition,
@@ -133,6 +135,8 @@ func TestScripts(t *testing.T) {
 			"expand":    expand,
 			"fetch":     fetch,
 			"hammer":    hammering,
+			"hold":      hold,
+			"held":      held,
 			"say":       say,
 			"webserver": building("web"),
 			"counter":   building("counter"),

@@ -2433,6 +2433,26 @@ func (c BundleIntroducer) Introduce(ctx context.Context, params func(BundleIntro
 
 }
 
+func (c BundleIntroducer) Resume(ctx context.Context, params func(BundleIntroducer_resume_Params) error) (BundleIntroducer_resume_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0x97475e55a90c79d7,
+			MethodID:      1,
+			InterfaceName: "registry.capnp:BundleIntroducer",
+			MethodName:    "resume",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 1}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(BundleIntroducer_resume_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return BundleIntroducer_resume_Results_Future{Future: ans.Future()}, release
+
+}
+
 func (c BundleIntroducer) WaitStreaming() error {
 	return capnp.Client(c).WaitStreaming()
 }
@@ -2507,6 +2527,8 @@ func (c BundleIntroducer) GetFlowLimiter() fc.FlowLimiter {
 // A BundleIntroducer_Server is a BundleIntroducer with a local implementation.
 type BundleIntroducer_Server interface {
 	Introduce(context.Context, BundleIntroducer_introduce) error
+
+	Resume(context.Context, BundleIntroducer_resume) error
 }
 
 // BundleIntroducer_NewServer creates a new Server from an implementation of BundleIntroducer_Server.
@@ -2525,7 +2547,7 @@ func BundleIntroducer_ServerToClient(s BundleIntroducer_Server) BundleIntroducer
 // This can be used to create a more complicated Server.
 func BundleIntroducer_Methods(methods []server.Method, s BundleIntroducer_Server) []server.Method {
 	if cap(methods) == 0 {
-		methods = make([]server.Method, 0, 1)
+		methods = make([]server.Method, 0, 2)
 	}
 
 	methods = append(methods, server.Method{
@@ -2537,6 +2559,18 @@ func BundleIntroducer_Methods(methods []server.Method, s BundleIntroducer_Server
 		},
 		Impl: func(ctx context.Context, call *server.Call) error {
 			return s.Introduce(ctx, BundleIntroducer_introduce{call})
+		},
+	})
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0x97475e55a90c79d7,
+			MethodID:      1,
+			InterfaceName: "registry.capnp:BundleIntroducer",
+			MethodName:    "resume",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.Resume(ctx, BundleIntroducer_resume{call})
 		},
 	})
 
@@ -2558,6 +2592,23 @@ func (c BundleIntroducer_introduce) Args() BundleIntroducer_introduce_Params {
 func (c BundleIntroducer_introduce) AllocResults() (BundleIntroducer_introduce_Results, error) {
 	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 8, PointerCount: 0})
 	return BundleIntroducer_introduce_Results(r), err
+}
+
+// BundleIntroducer_resume holds the state for a server call to BundleIntroducer.resume.
+// See server.Call for documentation.
+type BundleIntroducer_resume struct {
+	*server.Call
+}
+
+// Args returns the call's arguments.
+func (c BundleIntroducer_resume) Args() BundleIntroducer_resume_Params {
+	return BundleIntroducer_resume_Params(c.Call.Args())
+}
+
+// AllocResults allocates the results struct.
+func (c BundleIntroducer_resume) AllocResults() (BundleIntroducer_resume_Results, error) {
+	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 0, PointerCount: 0})
+	return BundleIntroducer_resume_Results(r), err
 }
 
 // BundleIntroducer_List is a list of BundleIntroducer.
@@ -2739,6 +2790,159 @@ type BundleIntroducer_introduce_Results_Future struct{ *capnp.Future }
 func (f BundleIntroducer_introduce_Results_Future) Struct() (BundleIntroducer_introduce_Results, error) {
 	p, err := f.Future.Ptr()
 	return BundleIntroducer_introduce_Results(p.Struct()), err
+}
+
+type BundleIntroducer_resume_Params capnp.Struct
+
+// BundleIntroducer_resume_Params_TypeID is the unique identifier for the type BundleIntroducer_resume_Params.
+const BundleIntroducer_resume_Params_TypeID = 0xc6522b606160299a
+
+func NewBundleIntroducer_resume_Params(s *capnp.Segment) (BundleIntroducer_resume_Params, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return BundleIntroducer_resume_Params(st), err
+}
+
+func NewRootBundleIntroducer_resume_Params(s *capnp.Segment) (BundleIntroducer_resume_Params, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return BundleIntroducer_resume_Params(st), err
+}
+
+func ReadRootBundleIntroducer_resume_Params(msg *capnp.Message) (BundleIntroducer_resume_Params, error) {
+	root, err := msg.Root()
+	return BundleIntroducer_resume_Params(root.Struct()), err
+}
+
+func (s BundleIntroducer_resume_Params) String() string {
+	str, _ := text.Marshal(0xc6522b606160299a, capnp.Struct(s))
+	return str
+}
+
+func (s BundleIntroducer_resume_Params) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (BundleIntroducer_resume_Params) DecodeFromPtr(p capnp.Ptr) BundleIntroducer_resume_Params {
+	return BundleIntroducer_resume_Params(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s BundleIntroducer_resume_Params) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s BundleIntroducer_resume_Params) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s BundleIntroducer_resume_Params) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s BundleIntroducer_resume_Params) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s BundleIntroducer_resume_Params) Links() (capnp.UInt64List, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return capnp.UInt64List(p.List()), err
+}
+
+func (s BundleIntroducer_resume_Params) HasLinks() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s BundleIntroducer_resume_Params) SetLinks(v capnp.UInt64List) error {
+	return capnp.Struct(s).SetPtr(0, v.ToPtr())
+}
+
+// NewLinks sets the links field to a newly
+// allocated capnp.UInt64List, preferring placement in s's segment.
+func (s BundleIntroducer_resume_Params) NewLinks(n int32) (capnp.UInt64List, error) {
+	l, err := capnp.NewUInt64List(capnp.Struct(s).Segment(), n)
+	if err != nil {
+		return capnp.UInt64List{}, err
+	}
+	err = capnp.Struct(s).SetPtr(0, l.ToPtr())
+	return l, err
+}
+
+// BundleIntroducer_resume_Params_List is a list of BundleIntroducer_resume_Params.
+type BundleIntroducer_resume_Params_List = capnp.StructList[BundleIntroducer_resume_Params]
+
+// NewBundleIntroducer_resume_Params creates a new list of BundleIntroducer_resume_Params.
+func NewBundleIntroducer_resume_Params_List(s *capnp.Segment, sz int32) (BundleIntroducer_resume_Params_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1}, sz)
+	return capnp.StructList[BundleIntroducer_resume_Params](l), err
+}
+
+// BundleIntroducer_resume_Params_Future is a wrapper for a BundleIntroducer_resume_Params promised by a client call.
+type BundleIntroducer_resume_Params_Future struct{ *capnp.Future }
+
+func (f BundleIntroducer_resume_Params_Future) Struct() (BundleIntroducer_resume_Params, error) {
+	p, err := f.Future.Ptr()
+	return BundleIntroducer_resume_Params(p.Struct()), err
+}
+
+type BundleIntroducer_resume_Results capnp.Struct
+
+// BundleIntroducer_resume_Results_TypeID is the unique identifier for the type BundleIntroducer_resume_Results.
+const BundleIntroducer_resume_Results_TypeID = 0xb9d0672839564d18
+
+func NewBundleIntroducer_resume_Results(s *capnp.Segment) (BundleIntroducer_resume_Results, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0})
+	return BundleIntroducer_resume_Results(st), err
+}
+
+func NewRootBundleIntroducer_resume_Results(s *capnp.Segment) (BundleIntroducer_resume_Results, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0})
+	return BundleIntroducer_resume_Results(st), err
+}
+
+func ReadRootBundleIntroducer_resume_Results(msg *capnp.Message) (BundleIntroducer_resume_Results, error) {
+	root, err := msg.Root()
+	return BundleIntroducer_resume_Results(root.Struct()), err
+}
+
+func (s BundleIntroducer_resume_Results) String() string {
+	str, _ := text.Marshal(0xb9d0672839564d18, capnp.Struct(s))
+	return str
+}
+
+func (s BundleIntroducer_resume_Results) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (BundleIntroducer_resume_Results) DecodeFromPtr(p capnp.Ptr) BundleIntroducer_resume_Results {
+	return BundleIntroducer_resume_Results(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s BundleIntroducer_resume_Results) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s BundleIntroducer_resume_Results) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s BundleIntroducer_resume_Results) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s BundleIntroducer_resume_Results) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+
+// BundleIntroducer_resume_Results_List is a list of BundleIntroducer_resume_Results.
+type BundleIntroducer_resume_Results_List = capnp.StructList[BundleIntroducer_resume_Results]
+
+// NewBundleIntroducer_resume_Results creates a new list of BundleIntroducer_resume_Results.
+func NewBundleIntroducer_resume_Results_List(s *capnp.Segment, sz int32) (BundleIntroducer_resume_Results_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0}, sz)
+	return capnp.StructList[BundleIntroducer_resume_Results](l), err
+}
+
+// BundleIntroducer_resume_Results_Future is a wrapper for a BundleIntroducer_resume_Results promised by a client call.
+type BundleIntroducer_resume_Results_Future struct{ *capnp.Future }
+
+func (f BundleIntroducer_resume_Results_Future) Struct() (BundleIntroducer_resume_Results, error) {
+	p, err := f.Future.Ptr()
+	return BundleIntroducer_resume_Results(p.Struct()), err
 }
 
 type BundleRegistrar capnp.Client
@@ -3069,94 +3273,101 @@ func (p BundleRegistrar_forBundle_Results_Future) Registrar() Registrar {
 	return Registrar(p.Future.Field(0, nil).Client())
 }
 
-const schema_f10932218e564b86 = "x\xda\x94Wml\x14U\x14\xbdwfggV\x8a" +
-	"\xeb\xeb\x10\"D(%E\xb4\xd2\xca\x87\x1a)\x9a\x96" +
-	"&\xb8\xb4X\xe8\x14+\xa9\x06\xe2t;\xd4%\xdd-" +
-	"\xce\xcc\x96\x14M\x10\x08\"\x18\x89\x80\x04\x0cQ \x0a" +
-	"\xd1\xc4\x124\x06\x82\x0a\x82\xc1/\xa4Q\xf8CP@" +
-	"E\xa8\x0dJ\xa4\x10\xfe\x90\xe0\x98\xf7f\xe7\x83\xdd\xd9" +
-	"\xd2\xfd\xb1\xc9\xec\xcey\xf7\x9d{\xce\xbb\xf7\xdd\x9d|" +
-	"\x9e\xaf\x09M\x19.\x0e\x03NyU\x08[5k\x17" +
-	"\x14\xd7o+z\x13\xc8X\x04\x10P\x04\x98\x96\x10\x9e" +
-	"C@9-T\x03Z\x8b\x12\xf5{\x17>U\xbf\x01" +
-	"\xc8(\x17\xb0[\xa8\xa7\x80O\x18\xe0\xd3\x19{6\xcf" +
-	"\xf9w\xfc[@\xa2\xbc\xf5\xda\x9cg7\x94N\x8d\x0c" +
-	"\x00\xa0|R\xb8 \x9f\x13D\x00\xf9\x8c \xd2\x0f\x80" +
-	"u\xba\xbb\xe8\xa3\xe6E\xb1\xad\xd9\xe0iG\x05\x0e\xe5" +
-	"^\x86\xfeA\x88\xc97\x18\xfa\xe6\x8c\xd5\xa1\xf0\x8c\xb5" +
-	"\xdb\x80\x8c\xa3{st\xefs\xc2z\xba\xf7\x15a\x19" +
-	"\xa05\xeb\x85\xd6#\xd1M\xcd=\xa0\x8cC\x04\x08Q" +
-	"@]x\x13\x05\xb4\x84)\xb9}\xc7V\x0e{\xf9\xdb" +
-	"\x05\xfbr\xc8u\x87\x8f\xcbk\xc2t\xbb\x95\xe1\x98\xdc" +
-	"C\x9f\xac{&\x98\xd1\xe3?\xff\xf3\x19(\xa3\xddh" +
-	"[\xc2\xad4\xda.\x16\xed\xef)\xdc\xfa\xdeQ\xef\x1d" +
-	"\xf0kq4\xdcD\x01\xbd\x0c\xb0\xf7\xfd\x0f\xaa\x9e!" +
-	"7\xbe\xf4\xab9\x10^N\x01\xb7(\xe0\xd6\x89\x0b\xbb" +
-	"*6|\x7f\x88\x94\xb8\xaf\xc7\x88,\x9f\x0a\x91\xae\x7f" +
-	"X\x09\xc5\xb6\xcf\x9ax8\x87\xae\"^\x90\x17\x8a\x94" +
-	"n\x8b\x18\x93\xd7\xd0'K\xba\xb6z\xe2\x8a\x93=_" +
-	"\xfb7K\x8a\xabh\xb4n\x1a\xed\xb7\xd7\xbf\xfb\xf8\xaf" +
-	"wg\x1f\xb3_3\xf1\xde\x11\x99\xb3\xbbE*\x9e\xf0" +
-	"\xf9\x8e\xebm\x0f]\xf9\xd1\xbf^\x90\x98\xb3D\xa2l" +
-	"._\xdc9\xbdoq\xfb) \xf79rL\x91\xd6" +
-	"#\x84,q\xf6\xa1\xee\xfe\x9f\xfaN\xfb\x97\x96JL" +
-	"\x88\x0a\xb6t\xd3\xcc\xad\xbb\xc7\xf4\x0e\x9c\xcf\xf1\xb9A" +
-	"\xe2Pn\x91h&\xcd\x92H?\x00V\xf5\x1b\x1fF" +
-	"\x9f\xd8\x9f\xfa='\xed'\xa5Sr\x1d\x03\xcf\x92b" +
-	"\xf2K\x0c<a\xcf\xc8\xeb_\xec\xe8\xfb\x03\xc8h7" +
-	"\xaf\x16\x89\xe5\xa5I4\xaf\xc7~m\x18\xb9\xf7l\xf9" +
-	"\x9f69F\xfb(\xe5\x16\xb26\xd7\xce{\xfb\xf9\xf9" +
-	"\xfd\xfd\xe0\xd3\xbfGb\x8a\x1dd\xb4k\xf1\xec\xfd\xeb" +
-	"R\xcd\x97\xed\x8cm\xc0\x19\x1bp\x89\x01\xe6V\xce\xd9" +
-	"|q\xc5\xfe\xab9L\x85\xc8M\x99D(\xd3\xe1\x91" +
-	"\x98<\x9d>}\xb5e\xf6\xd5K\xa5\xdb\x07\x94\xb1\xee" +
-	"i*\x8d\xb0X\x15\x11\x1a\xeb\xc0/O\xef4v\x15" +
-	"\x0f\xf8El\x88\xb0\xc3\xd2\xc2\x00\xa7\xd7\xdex%\x9c" +
-	"<|\xcb\x0fX\x17a\xe7q\x0b\x03\xf4\xf5/\\\x9e" +
-	">\xb2\xea\xbf\x1c6\x07#\xd7\xe4o\",\xf3H\x0c" +
-	"\xe5\x8dw\x890\xc9\xd2\xb5\xf6\x84a\xea\xdd\xa1\xca\xb8" +
-	"\xba4\xb5\xb4j\xbe\xa6w%\xe2Z\x83\x9aR\xdb5" +
-	"\xbd\xb2#a\x98eM\x9a\x91\xee\xe0MC\x09\xf1!" +
-	"\x80\x10\x02\x90\xe1S\x01\x14\x89G\xa5\x8c\xc3\x92\x94\x9a" +
-	"\xd4\x0c\xbc\x1b\xb0\x91G,\x02\x8e>\xe6\x04n\xb2\xbf" +
-	"\xabz\xa5\xfdF\xd3\xcb\x1aU]M\x1a\x00\xfe\xb8\xb5" +
-	"\x99\xb8#8\\a\xd8\\\xb08\xc4\x03b\xb1/(" +
-	"\x97\x15\xd4\x14\x13\x9d\xa9F\xc4F^hD\x0f\xc6g" +
-	"`\xb5\xe9T[\x87V\x972\xf5\xce\xb6t\\\xd3\xa1" +
-	"\x11Q\x09\xf1\x82\xaf\x9b\xa0\xd35\x08i\x02\x8eDD" +
-	"+\x91\x81\x03j5\xe8\x8f*\xe4\x89Z\xe9\xac\xd0\xbc" +
-	"\xcc$7\xb3\x07\xab\x00\x942\x1e\x95\xc9\x1c\x12\xc4\x11" +
-	"\xd4~RQ\x0e\xa0<\xc0\xa3\xf2\x08\x87\xd5\xad,\x1e" +
-	"\x13\xb0\x080JUu\xbe\x14\xb27s\xcb\xc4\xdb\xdc" +
-	"\xaa\xf2T\xadnK\xe8Z\xdcD\x04\x0eq\x10Iu" +
-	"\xf0\xa9\xe4\xf4{t\x9a\x1d!\xf5\xb6J\x8e\x99\x00p" +
-	"\xbbJ\x8e\xefy9\x8a\x1df\xa1\x1c\x079KAY" +
-	"/\x01P\x8axT\xee\xe5\xdc\x10*D\xcdDg\x0a" +
-	"\x89wC\x01\"\x09\xd8#\xab\x10<\xee\xd5\xb6\xb9\xfe" +
-	"\x8d\xca=\xeaC\xb1\xcd\xa3\xbf\xb8S\xb7\x7f\xca\xf0\xcf" +
-	"*\x86\xa6\xa0\x04PG\xe2]aY\xec\x1d\x17\xe7\xaa" +
-	"Im^\xab\xa1\xe9b\x97\xa6{>:\xad\x0c\x9d." +
-	"N\xc8\x12\xdb\xc7\xce\x94\xcd\x0a\xa2\x9a\xae\xb5\x05\x1f\xf8" +
-	",IT\xd3\xd4Ri\xd5\xf4\xc8\xe7+\xe4\xa4\xbd\x02" +
-	"\x89\xd7\x9c\x86\xa6\xfa2\xd5\x8c\xbf\xc8\xaa\x89O\x1a\xfe" +
-	"b*\x0f*\xa6z\x00e\x12\x8f\xca\xe3\xd96tR" +
-	"%\xba\xd8!E\xe2\xdd\xa7C\xe3\xd0\xae\x99\x81\x9dj" +
-	"\xc8\xa6\xbb^tiz\xa5\xa33U\xd93}(\x1c" +
-	"\x82N\xf8\xd0\xba%\xef#2?\xddj\xc4\xf5\xc4R" +
-	"Z\x05\x90\xdb1\xb9\xec\xaaE\xdf\xe9q.Ytf" +
-	"\xa2;\xf7\xcaA\xbb@\x80\xafwl\x92\xf1\x8e\x84\x96" +
-	"2\x07o\x92\x83\xdde\xccI4\x0a\xa8\xcc\x8c\xf7\xf9" +
-	"Z\xd5\xed]\xbb\x00\xf3\x03\xe2\x16v\xf9\xb9\x94\xabm" +
-	"\xce\x9eQ\xceH\x83' 3Z:F9i\xe5\xbd" +
-	"\xd4\xf2\xb6\xbd\xa0\x1a/\xa0e\xe7\xed\x1d\x01\xed\xb4\xe0" +
-	"\xd9\"\xb0k\x04\xdd1\xfe\x1b\xc1\xc8T\x82{#\xb8" +
-	"\xe3i\x9e\x9e\xea\xeeR\xc2\xb6\xa1r\x8f`r;3" +
-	"3:\x130\xd98\x1e8\xb2FDo\xeeD\xe7?" +
-	"\x15\xe9.\x07\x8e$E\xe4\x9cQ\xdc7\xd2\xa9S\x81" +
-	"#\xcd\"\xf2\xee\x1c\x88\xce@O\xea\xa8\x853E\x0c" +
-	"\xb9\x7f(\xd0\x9e%a\x80<J\xdfU\x88b\xbbf" +
-	"\xd6`\x94\x1e\xf4\x1a,a2\xd4\xa0\xe5h\xcd<\xcf" +
-	")\xd5\xff\x03\x00\x00\xff\xff\xbc7\xe7\xbe"
+const schema_f10932218e564b86 = "x\xda\x94W\x7fl\x14\xd5\x16>gfwg\xb6\x94" +
+	"\xb7\xefvx\x84\x92\x07\xa5\xa4\x08-\xb4R\x10#E" +
+	"\xb3\xa5\x09\x16\x8a\x85\x9d\xc5B\xa2)a\xba\x1d\xeab" +
+	"w\x0b3\xb3%E\x0d\x01\xa2\x05\x0cDA\x03J\x14" +
+	"\x88J4\xb1\x84\x18\x85\xa0\x82h\x10\x05!\"\x09!" +
+	"(QA\xa8\x0dJd!\xfdC\x92\xba\xe6\xde\xd9\xd9" +
+	"\x99\xee\x8f\xd2\xfd\xa3\xc9l\xe7\xdc\xf3\xe3\xfb\xce\xf9\xee" +
+	"\x99\xe9\xe3]\xb5\xae\xea\x91GF\x00'ov{\x12" +
+	"\xb5\xdd\xcb\x8a\x1av\x17n\x032\x1e\x01\xdc(\x00\xcc" +
+	"\xfc\xd2\xfd\x14\x02J\xe7\xdc~\xc0\xc4\xf2p\xc3\xc1\xe6" +
+	"\xc7\x1b\xb6\x03)N\x19\x0c\xb8\x1b\xa8\x81\xd7C\x0d>" +
+	"\x9as`\xe7\xc2\xbf&\xbe\x02\xc4\xc7'^Z\xb8t" +
+	"{\xe9\x0co\x1c\x00\xa5r\xcf5i\x96G\x00\x90\xaa" +
+	"=\x02\xfd\x03H\\\xea*\xfc\xa0iy\xfd\xaet\xe3" +
+	"\x99\xc5\x1e\x0e\xa5I\xcc\xba\xd4\xd3-\xc5\x98\xf5\xbd9" +
+	"\x9b\\\x9e9\xdd\xbb\x81L\xa0\xb19\x1a\xbb\xd9\xb3\x95" +
+	"\xc6\x8ex\xd6\x02&\xe6\xadh9\xe1\xdb\xd1\xd4\x03\xf2" +
+	"\x04D\x00\x1758\xed\xd9A\x0d.\xb3\xe4\x0e\x9d\xdc" +
+	"0\xe2\xb9S\xcb\x0ee$\xf7\xb7\xe7\x8c\xe4\x16h8" +
+	"\x14\xea\xa5J\xfa\x94\xf8\xef$\xc3w\xe6\xfc\x9f\x1f\x83" +
+	"<6\xe5\xed\x7fB\x0b\xf5V*Po\x7fTs[" +
+	"\xcf\x15\xbf}\xc4\x89\xc5\\!H\x0d\x1a\x99\xc1\x98\xc6" +
+	"\xa5\xb3\xa7\xb4\x9d?j&\xcc\x1c\xac\x11\xd6!\xb8\x12" +
+	"\x07\xdfy\xb7\xe6I\xd2\xff\xb9\x13\xe7f\xfa\x0a\xa50" +
+	"=:p\xf6\xda\xfe\xca\xed\xdf\x1e#%\xa9\xd7[\x04" +
+	"V\xe9\x1b\xcc\xf3\x83\xb2\xab~\xcf\xbc\xc9\xc73\x0a9" +
+	"&\\\x93N\xb3B\xbe\x16\xea\xa58+D\xbc\xb3i" +
+	"\xf2\xfa\x1fz\xber\x06\xbb,l\xa4\xdenPo\xbf" +
+	"l\xfe\xe6\xc3\xdf\xdf\x9a\x7f\xd2|\xcd`u\x8b\x8cs" +
+	"\"RX\xdf,_\xa1\xac\x98\x1a<\x95\xc4\x9d\x9d_" +
+	"#j\xd4\xe0\x05\x91f\xe3\xfet\xef\xdd\xd6\xa9\xb7\xbe" +
+	"s\x06\xe8\x11YS\x1ce\x067\xaf\xef\x9b\xdd\xbb\xb2" +
+	"\xed\x02\x90\xff[@\\\x16\xb7R \x84\xf9\xc7\xba\xfa" +
+	"\xbe\xef\xbd\xe4<zZd\x18^dGw\xcc\xdd\xf5" +
+	"\xde\xb8s\xf1\x9f3Z\xa4_\xe4PB/-u@" +
+	"\x14\xe8\x1f@\xc2\xff\xf2\xfb\xbeG\x0fG\x7f\xcd\xc0\xe5" +
+	"\x86xA\x8aS\x13\xe9\x96X/\x15\xd3c\x89I\x07" +
+	"F\xdf\xfdlo\xefU cS\x85\xa3\x97\x15>\xd2" +
+	"K\x0b\x7f\xf8\xa7\xc6\xd1\x07\xafT\xfcf&\xc7\xd2\x0e" +
+	"{\x834\xed\x9du\x8b_{zI_\x1f8\x08j" +
+	"\xf22H\x15/M\xbb\x0e\xaf<\xb0%\xdat\xd3\xac" +
+	"\xd84\xd8`\x1alc\x06\x8b\xaa\x16\xee\xbc\xbe\xfe\xf0" +
+	"\xed\x8cL{\xbc\xf7\xa4\xa3\xac\xacO\xbc\xf5\xd2U\xfa" +
+	"\xf4\xc5\xeb\xf3o\xdf(\xdd\x13\x97\xc7\xdbmm\xfa\xba" +
+	"\xc8|\x1d\xf9\xf1\x89}\xfa\xfe\xa2\xb8\x13\xc4~/\xeb" +
+	"&,\xa0\x06\x97\xba\xfb\x9f\xf7D\x8e\x0f8\x0d\xaa\x0b" +
+	"X+?\xc6\x0cz\xfb\x9a\xd7\xc5Nl\xfc'#\x1b" +
+	"\xa5\xe0\x8e\x14)`\x95\x17\xd4\xa34{\x84\x00\xd3\x12" +
+	"\x9a\xda\x16\xd6\x0d\xad\xcbU\x15RVGW\xd7,Q" +
+	"\xb5\xcepHmT\xa2J\x9b\xaaU\xb5\x87u\xa3," +
+	"\xa8\xea\xb1v\xde\xd0e\x17\xef\x02p!\x00\x199\x03" +
+	"@\x16y\x94\xcb8,\x89*\x11U\xc7\xff\x00\x06x" +
+	"\xc4B\xe0\xe8c\x86\xe3\xa0\xf9[\xd1\xaa\xcc7\xaaV" +
+	"\x16P4%\xa2\x038\xfd\xd6%\xfd\x8e\xe2p\xbdn" +
+	"\xe6\x82E.\x1e\x10\x8b\x1cN\xb94\xa7\x86\x10\xee\x88" +
+	"\x06\x10\x03\xbc;\x80\xb6\x19\x9f4\xab\x8bE[\xdb\xd5" +
+	"\x05QC\xebh\x8d\x85T\x0d\x02\x88\xb2\xc8\xbb\x1dB" +
+	"\x84\x96\xe0\x90\xea p\xa4\\@{X\xd0\x1a~2" +
+	"\xae\x068B\x84D8\xe9\x0aP\xadE\xbf\xa6\xea\xb1" +
+	"\x88Z\x8b\xce\xd0\xee\x1c\xa1\xab\xac\xa3\xaa]\xbe\x98*" +
+	"\xbf\xbc\x06@.\xe3Q\x9e\xce!A\x1cE{\x84T" +
+	"V\x00\xc8Sx\x94\x1f\xe2\xd0\xdf\xc2\xfc1\x94\x0b\x01" +
+	"}\x14z\xebG>\xb1\x19\xa5\x06\x0e\xa2\xb4\xc6\x86\xde" +
+	"\xdf\x1a\xd6\xd4\x90\x81\x08\x1c\xe2\x10\xb8k\xc0\xa0t1" +
+	"(\xad\xfb\x04-1%\xa4\x018\xe2\x15\x12\x16\xe3\x00" +
+	"0\x18%\xab9r\xe6(\xb4\x1b\xf9\xe68D\xc3e" +
+	"\xabz\x15\x80\\\xc8\xa3<\x86K\xb9P\xc0g\x84;" +
+	"\xa2H\xec\x1b\x10\x10I\x96\x18\x19\x08\x9b\xadP\x16\xf4" +
+	"\xb3H\xfa\xfd\xc6\xcb.\xd6ov\x833\xb3\x0a\xbb\xd6" +
+	"\xe1\xf0l\xd7\xbb\xb2C3\xff\x95,8m\xc4\x82\xd9" +
+	"*F\x0d\x89}\xa7\xa6\x95k\xd1\xbeH\x89\xa8\x8b[" +
+	"tU\x13:U\xcd&\xde\x12H\xb4\xee\x06BV\x99" +
+	"\xc4wD\xcd\xac\xc0\xa7jjk\xf6\x09I\x83D1" +
+	"\x0c5\x1aS\x0c;\xf9\\\xf2\x101O \xb1%/" +
+	"\x07Mi!\xd6*F\xe8\x196~|DwN_" +
+	"E\xb6\xe9k\x00\x90\xa7\xf1(?\x92NC\x07E\xa2" +
+	"\x93u5\x12\xfb\x1a\xcf\xb3U\x02%\x19\xc4;\xb5\xb5" +
+	"=\x1c}6\xa5\xad\xde\x1c\xda\x9aV_\x9bjd\xd5" +
+	"\xd6a7T\x8a\xe7NU\xab\xb28\xa4\x0c\xda\x0d5" +
+	"\x9c\x1c\xb2\x8d\xdb\xf0\xf4\x9dw$\xb2$\xd6\xa2\x87\xb4" +
+	"\xf0j:\x92\x90\xa9\xf1\\\xba\x84\xa0\xa33\xad\xb5\x00" +
+	"\xad\x05\x90\x90\xa0\xd9\x99\x83\x14|\xd8\x92\x94\xa5g\xee" +
+	"\xab\xd8\xa1\xf6\xb0\x1a5\x86V\xec\xa1n_\xc6$\xea" +
+	"yL}\x92\xfb\\\xba9\xf8\x0a\xc9\x83\xfc,~\xf3" +
+	"\xbb\xaeS)\xfb\xcd\x9cm\xa2\xac%\x0c\xcfBr[" +
+	"\xb6\x88\xb2\xca\xca \xca}?I\xcd\xa6\x1fy\xdc\x1f" +
+	"9u)\x8bT\xe7\xbd\x0deU\xa4l\x17\x9e\xf3z" +
+	"\xd2\x93\x93\x90\xba\x9eR\x0bu\x0e\xbdNE)aa" +
+	"(\xdc\xa3\x18\xdc\xd6\x96\x8f\xd6\xceN^\x9d\x08\x1cy" +
+	"\x91n=\xd6\xa6\x8c\xd6\x07$\xe9\xaa\x00\x8eD\x04\xe4" +
+	"\xac\xaf\x0b\xc7\x12\xaa\xcc\x00\x8e4\x09\xc8\xa76W\xb4" +
+	"\xbeQ\xc8\x02J\xe1\\\x01\xedo$4\xb7_\x88\x93" +
+	"Y\xf4]\xa5 \xb4\xa9F-\xfah\xa3\xd7b\x09\x83" +
+	"\xa1\x16\x13\x16\xd6\x8c\xf3\x8cQ\xfd7\x00\x00\xff\xff\x8b" +
+	"\xac)^"
 
 func RegisterSchema(reg *schemas.Registry) {
 	reg.Register(&schemas.Schema{
@@ -3171,11 +3382,13 @@ func RegisterSchema(reg *schemas.Registry) {
 			0xb057c67b0b81c4b0,
 			0xb4ecd0ca0f742510,
 			0xb79e19cd8a0231eb,
+			0xb9d0672839564d18,
 			0xbcf511543aa4a3ae,
 			0xbdc88e2da1e200cc,
 			0xbe27459b4704512f,
 			0xc2add17f2783f208,
 			0xc448009de7acc788,
+			0xc6522b606160299a,
 			0xcbed2b64f39fba05,
 			0xd26766e639a0e4ea,
 			0xd7e6cfe879bd4807,

@@ -53,7 +53,7 @@ func TestDecay(t *testing.T) {
 func TestADamagedServiceIsNotAtFault(t *testing.T) {
 	for _, reason := range []refusal.Reason{refusal.Damaged, refusal.DigestMismatch, refusal.WrongArchitecture,
 		refusal.IO} {
-		s := &service{sup: &supervisor{changed: vat.NewNotifier()}}
+		s := &service{sup: &supervisor{changed: vat.NewNotifier(), forwarder: newForwarder(nil)}}
 		s.failedBy(refusal.New(reason, "no"))
 		damaged := reason == refusal.Damaged || reason == refusal.DigestMismatch
 		want := health.Hindered

@@ -29,7 +29,8 @@ func (e *execServer) Run(ctx context.Context, call exec.Exec_run) error {
 		return convert.Except(err)
 	}
 	// The program outlives the call; it ends when the returned capability is released.
-	program, err := e.s.start(context.WithoutCancel(ctx), spec, fmt.Sprintf("%s#%d", spec.name, e.s.runs.Add(1)))
+	program, err := e.s.start(context.WithoutCancel(ctx), spec, fmt.Sprintf("%s#%d", spec.name, e.s.runs.Add(1)),
+		func() {})
 	if err != nil {
 		return convert.Except(err)
 	}
@@ -60,10 +61,11 @@ func (s *supervisor) lookUp(ctx context.Context, name string) (spec, error) {
 	if err != nil {
 		return spec{}, err
 	}
-	all, err := readSpecs(p, s.users)
+	all, err := readSpecs(p)
 	if err != nil {
 		return spec{}, err
 	}
+	s.assign(all)
 	for _, found := range all {
 		switch {
 		case found.name != name:

@@ -1,6 +1,7 @@
 package execd
 
 import (
+	"slices"
 	"strings"
 	"sync"
 
@@ -14,12 +15,13 @@ import (
 type forwarder struct {
 	ended func(facet string, link uint64) error // tells initd
 
-	mu       sync.Mutex
-	programs map[string]*links // by their names
+	mu        sync.Mutex
+	programs  map[string]*links    // by their names
+	providers map[string]*provider // the services of the current publication, by their names
 }
 
 func newForwarder(ended func(facet string, link uint64) error) *forwarder {
-	return &forwarder{ended: ended, programs: map[string]*links{}}
+	return &forwarder{ended: ended, programs: map[string]*links{}, providers: map[string]*provider{}}
 }
 
 func (c *forwarder) add(l *links) {
@@ -42,8 +44,11 @@ func (c *forwarder) program(name string) *links {
 	return c.programs[name]
 }
 
-// knows reports whether a bundle can be looked up.
-func (c *forwarder) knows(bundle string) bool {
+// knows reports whether a bundle can be looked up, now or once its successor serves.
+func (c *forwarder) knows(bundle string) bool { return c.offers(bundle) || c.successor(bundle) != nil }
+
+// offers reports whether a bundle serves.
+func (c *forwarder) offers(bundle string) bool {
 	l := c.program(bundle)
 	if l == nil {
 		return false
@@ -62,6 +67,7 @@ func (c *forwarder) Carry(p vat.ForwardedLink) {
 	name, held := strings.CutSuffix(p.For(), heldMark)
 	l := c.program(name)
 	switch {
+	case l == nil && !held && p.Serves() && c.park(name, p):
 	case l == nil:
 		p.Close()
 	case held:
@@ -82,6 +88,14 @@ func (c *forwarder) Cut(link uint64) {
 	for _, l := range c.programs {
 		l.cut(link)
 	}
+	for _, p := range c.providers {
+		p.parked = slices.DeleteFunc(p.parked, func(one vat.ForwardedLink) bool {
+			if one.Link() == link {
+				one.Close()
+			}
+			return one.Link() == link
+		})
+	}
 }
 
 // maxStanding bounds the proxied links to a program for one client. A link that has ended counts until the calls on it
@@ -100,21 +114,37 @@ func (l *links) stand(p vat.ForwardedLink) {
 	service, there := l.offered()
 	if full || !there {
 		service.Release()
-		p.Close()
+		if full || !l.forwarder.park(l.name, p) {
+			p.Close()
+		}
 		if !full {
 			l.left(client)
 		}
 		return
 	}
-	conn := p.Serve(capnp.Client(service))
+	conn := p.Serve(capnp.Client(service), l.hasEnded)
 	if conn == nil {
 		l.left(client)
 		return
 	}
+	l.standFor(p.Link(), conn)
 	go func() {
 		<-conn.Done()
 		l.left(client)
 	}()
+}
+
+// standFor records a proxied link, which ends with the program.
+func (l *links) standFor(link uint64, conn *vat.Conn) {
+	l.mu.Lock()
+	closed := l.closed
+	if !closed {
+		l.proxied[link] = conn
+	}
+	l.mu.Unlock()
+	if closed {
+		conn.Close()
+	}
 }
 
 // left records the end of a proxied link.

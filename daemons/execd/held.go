@@ -28,28 +28,31 @@ type heldLink struct {
 	mu   sync.Mutex
 	over bool
 	conn *vat.Conn // the newest
+	link uint64    // its number
 }
 
 // set stores the newest connection, unless the program has ended.
-func (h *heldLink) set(p vat.ForwardedLink) {
-	conn := p.Use(h.holding)
+func (h *heldLink) set(p vat.ForwardedLink, ended func()) {
+	conn := p.Use(h.holding, ended)
 	h.mu.Lock()
 	over := h.over
-	h.conn = conn
+	h.conn, h.link = conn, p.Link()
 	h.mu.Unlock()
 	if over && conn != nil {
 		conn.Close()
 	}
 }
 
-func (h *heldLink) close() {
+// close ends it, and returns the number of the newest link.
+func (h *heldLink) close() uint64 {
 	h.mu.Lock()
 	h.over = true
-	conn := h.conn
+	conn, link := h.conn, h.link
 	h.mu.Unlock()
 	if conn != nil {
 		conn.Close()
 	}
+	return link
 }
 
 // heldFor returns the program's held link for a facet, or nil once the program has ended.
@@ -74,7 +77,11 @@ func (l *links) keep(p vat.ForwardedLink) {
 		p.Close()
 		return
 	}
-	h.set(p)
+	h.set(p, func() {
+		if !l.forwarder.returns(p.Facet()) {
+			l.forwarder.ended(p.Facet(), p.Link())
+		}
+	})
 }
 
 // find returns what is registered under a name, or the program's own ServiceManager, over a held link. The caller
@@ -96,6 +103,9 @@ func (m *manager) find(ctx context.Context, name, facet string, may func() bool)
 	for may() {
 		if client, there := h.holding.Now(); there {
 			return client, nil
+		}
+		if err := m.awaitBundle(ctx, name); err != nil {
+			return capnp.Client{}, err
 		}
 		if err := m.program.links.pace(ctx, facet+heldMark); err != nil {
 			return capnp.Client{}, err

@@ -54,6 +54,9 @@ func (m *manager) Introduce(ctx context.Context, call registry.ServiceManager_in
 	}
 	direct := false
 	for m.mayFind(name) && !direct { // a daemon that has died is on its way back
+		if err := m.awaitBundle(ctx, name); err != nil {
+			return err
+		}
 		if err := m.program.links.pace(ctx, name); err != nil {
 			return err
 		}
@@ -67,6 +70,15 @@ func (m *manager) Introduce(ctx context.Context, call registry.ServiceManager_in
 	}
 	res.SetDirect(direct)
 	return nil
+}
+
+// awaitBundle waits for the bundle of a name while it is replaced.
+func (m *manager) awaitBundle(ctx context.Context, name string) error {
+	bundle, is := strings.CutPrefix(name, bundlePrefix)
+	if !is {
+		return nil
+	}
+	return m.sup.forwarder.await(ctx, bundle)
 }
 
 // noteRefused records a name that the bundle's manifest does not ask for. It ignores names that only the bundle's own
@@ -106,3 +118,36 @@ func (s *supervisor) introduce(ctx context.Context, program, name string) (direc
 	})
 	return direct, err
 }
+
+// resume has the clients of a service linked with its new program.
+func (s *supervisor) resume(ctx context.Context, name string) {
+	lost := s.forwarder.serves(name)
+	if len(lost) > maxResumed {
+		lost = lost[:maxResumed] // the others ask again
+	}
+	if len(lost) == 0 {
+		return
+	}
+	err := s.introducer.Call(ctx, func(c capnp.Client) error {
+		answer, release := registry.BundleIntroducer(c).Resume(ctx,
+			func(p registry.BundleIntroducer_resume_Params) error {
+				list, err := p.NewLinks(int32(len(lost)))
+				if err != nil {
+					return err
+				}
+				for i, link := range lost {
+					list.Set(i, link)
+				}
+				return nil
+			})
+		defer release()
+		_, err := answer.Struct()
+		return err
+	})
+	if err != nil && ctx.Err() == nil {
+		s.log.Warn("cannot make links again", "bundle", name, "error", err)
+	}
+}
+
+// maxResumed bounds the links of one call (schema/registry.capnp).
+const maxResumed = 4096

@@ -2,7 +2,9 @@ package execd
 
 import (
 	"context"
+	"maps"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -24,12 +26,14 @@ type links struct {
 
 	mu     sync.Mutex
 	closed bool
+	conn   *vat.Conn            // on its fd 3; nil at first
 	offer  servicecap.Service   // what it serves, once it is healthy
 	used   map[uint64]string    // the links that it uses, by number, with their facets
 	served map[uint64]bool      // the links on which it serves
 	asked  map[string]time.Time // when it may ask for the next link, by name
 
 	standing map[string]int       // links on which it is stood in for, by client
+	proxied  map[uint64]*vat.Conn // those links, by number, that were not cut
 	held     map[string]*heldLink // those that are held for it, by facet
 }
 
@@ -43,7 +47,7 @@ func (s *supervisor) linksOf(name string, end *os.File) (*links, error) {
 		name: name, parent: vat.NewParent(channel), clock: s.host.Clock, forwarder: s.forwarder,
 		over: make(chan struct{}),
 		used: map[uint64]string{}, served: map[uint64]bool{}, asked: map[string]time.Time{},
-		standing: map[string]int{}, held: map[string]*heldLink{},
+		standing: map[string]int{}, proxied: map[uint64]*vat.Conn{}, held: map[string]*heldLink{},
 	}
 	s.forwarder.add(l)
 	go l.watch()
@@ -74,6 +78,20 @@ func (l *links) wanted(ctx context.Context) (bool, error) {
 	case <-ctx.Done():
 		return false, ctx.Err()
 	}
+}
+
+// hasEnded reports whether the program can no longer be called.
+func (l *links) hasEnded() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.conn != nil && l.conn.Ended()
+}
+
+// connected records the program's connection.
+func (l *links) connected(conn *vat.Conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.conn = conn
 }
 
 // serve offers what the program serves to whoever looks it up.
@@ -145,22 +163,24 @@ func (l *links) cut(link uint64) {
 	has := l.used[link] != "" || l.served[link]
 	delete(l.used, link)
 	delete(l.served, link)
+	delete(l.proxied, link)
 	l.mu.Unlock()
 	if has {
 		l.parent.Cut(link)
 	}
 }
 
-// watch tells initd about links whose end the program has reported.
+// watch tells initd about links whose end the program has reported, unless their provider is a service: it makes them
+// again when that serves again.
 func (l *links) watch() {
 	for {
 		select {
 		case ended := <-l.parent.Ended():
 			l.mu.Lock()
 			facet, known := l.used[ended.Link]
-			delete(l.used, ended.Link)
 			l.mu.Unlock()
-			if known {
+			if known && !l.forwarder.returns(facet) {
+				l.cutUsed(ended.Link)
 				l.forwarder.ended(facet, ended.Link)
 			}
 		case <-l.over:
@@ -169,17 +189,29 @@ func (l *links) watch() {
 	}
 }
 
+// cutUsed forgets a link that the program used.
+func (l *links) cutUsed(link uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.used, link)
+}
+
 // close ends the channel and everything that the program used.
 func (l *links) close() {
 	l.forwarder.remove(l)
 	l.parent.Close()
 	close(l.over)
 	l.mu.Lock()
-	used, held := l.used, l.held
-	l.used, l.held, l.closed = nil, nil, true
+	used, held, proxied := l.used, l.held, l.proxied
+	lost := slices.AppendSeq(slices.Collect(maps.Keys(l.served)), maps.Keys(proxied))
+	l.used, l.held, l.proxied, l.closed = nil, nil, nil, true
 	l.mu.Unlock()
-	for _, h := range held {
-		h.close()
+	l.forwarder.lose(l.name, lost)
+	for _, conn := range proxied {
+		conn.Close()
+	}
+	for facet, h := range held {
+		l.forwarder.ended(facet, h.close())
 	}
 	for link, facet := range used {
 		l.forwarder.ended(facet, link)

@@ -24,6 +24,17 @@ const (
 	askAgainTimes = 100
 )
 
+// mayStart waits until one more program may be started. A program that it replaces runs until its payload is loaded, so
+// this bounds what a switch takes of memory besides. The caller calls done when the program runs, or will not.
+func (s *supervisor) mayStart(ctx context.Context) (done func(), err error) {
+	select {
+	case s.starting <- struct{}{}:
+		return func() { <-s.starting }, nil
+	case <-ctx.Done():
+		return func() {}, ctx.Err()
+	}
+}
+
 // load returns a payload whose bytes cannot change: the file itself, if the kernel verifies every read of it, and a
 // copy in sealed memory otherwise. Its digest is the signed one, and it is a program for this machine. If bundlemgrd
 // dies meanwhile, that says nothing about the set: the next instance is asked, once it has published again.

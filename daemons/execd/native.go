@@ -3,6 +3,7 @@ package execd
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"capnproto.org/go/capnp/v3"
@@ -90,6 +91,7 @@ func (s *service) watchNative(ctx context.Context, p *program, client servicecap
 	var a answer
 	for {
 		var err error
+		asked := s.publishedFor()
 		a, err = s.ask(ctx, client, a.version)
 		switch {
 		case ctx.Err() != nil:
@@ -99,6 +101,7 @@ func (s *service) watchNative(ctx context.Context, p *program, client servicecap
 			return
 		}
 		s.say(ctx, true, a.state, a.detail)
+		s.answered(asked)
 		if a.state == health.Healthy && !offered {
 			offered = true
 			go s.offer(ctx, p, client.AddRef())
@@ -109,20 +112,55 @@ func (s *service) watchNative(ctx context.Context, p *program, client servicecap
 		}
 		select {
 		case <-s.sup.host.Clock.After(pause):
+		case <-s.wake:
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-// offer registers a service under its name until ctx ends. It takes over the client.
+// publishedFor returns the attempt of the current publication.
+func (s *service) publishedFor() uint64 {
+	s.sup.mu.Lock()
+	defer s.sup.mu.Unlock()
+	return s.sup.current.boot
+}
+
+// answered records that the service has answered a question which was put in that attempt.
+func (s *service) answered(boot uint64) {
+	s.sup.mu.Lock()
+	news := s.awaited && boot == s.sup.current.boot
+	s.sup.mu.Unlock()
+	if news {
+		s.update(func() { s.awaited = s.awaited && boot != s.sup.current.boot })
+	}
+}
+
+// offer registers a service under its name until ctx ends, and if it is replaced then, until its successor is
+// registered: so its clients always find the name. It takes over the client.
 func (s *service) offer(ctx context.Context, p *program, client servicecap.Service) {
 	defer client.Release()
 	p.links.serve(client)
-	defer p.links.unserve()
-	s.sup.registrars.Each(ctx, func(ctx context.Context, registrars capnp.Client) {
-		if err := register(ctx, registry.BundleRegistrar(registrars), s.spec.name, client); err != nil &&
-			ctx.Err() == nil {
+	lasting, end := context.WithCancel(s.sup.life)
+	defer end()
+	go func() {
+		<-ctx.Done()
+		p.links.unserve()
+		if next := s.sup.forwarder.successor(s.spec.name); next != nil {
+			await(lasting, next)
+		}
+		end()
+	}()
+	resume := sync.OnceFunc(func() { go s.sup.resume(lasting, s.spec.name) })
+	if registrars, there := s.sup.registrars.Now(); there {
+		registrars.Release()
+	} else {
+		resume() // there is no samgrd now
+	}
+	s.sup.registrars.Each(lasting, func(ctx context.Context, registrars capnp.Client) {
+		err := register(ctx, registry.BundleRegistrar(registrars), s.spec.name, client, resume)
+		resume()
+		if err != nil && ctx.Err() == nil {
 			s.sup.log.Warn("cannot register service", "bundle", s.spec.name, "error", err)
 		}
 	})
@@ -149,6 +187,16 @@ func (s *service) say(ctx context.Context, native bool, state health.State, deta
 			s.noteFailure(detail)
 		}
 	})
+	if state.Reason() != "" || state == health.Healthy && !native {
+		s.servesNot()
+	}
+}
+
+// servesNot ends the wait of those who would use the service, unless its successor is what they wait for.
+func (s *service) servesNot() {
+	if !s.isLeaving() {
+		s.sup.forwarder.fails(s.spec.name)
+	}
 }
 
 // unanswered records that a native service can no longer be asked. If its program has ended, the exit status says more,
@@ -242,8 +290,10 @@ func answerOf(h servicecap.Health) health.Answer {
 	}
 }
 
-// register keeps a service under its bundle's name until ctx ends.
-func register(ctx context.Context, registrars registry.BundleRegistrar, name string, client servicecap.Service) error {
+// register keeps a service under its bundle's name until ctx ends. It calls done once the service has the name.
+func register(
+	ctx context.Context, registrars registry.BundleRegistrar, name string, client servicecap.Service, done func(),
+) error {
 	r, release := registrars.ForBundle(ctx,
 		func(p registry.BundleRegistrar_forBundle_Params) error { return p.SetBundle(name) })
 	defer release()
@@ -258,6 +308,7 @@ func register(ctx context.Context, registrars registry.BundleRegistrar, name str
 	if _, err := answer.Struct(); err != nil {
 		return err
 	}
+	done()
 	<-ctx.Done() // the registration lasts as long as its answer is held
 	return nil
 }

@@ -48,9 +48,16 @@ func (s *supervisor) watchFor(b *breach, bundle string) guard.Option {
 	})
 }
 
-// start loads a payload, checks it, and runs exactly the bytes that were checked, as a program of that name.
-func (s *supervisor) start(ctx context.Context, spec spec, name string) (*program, error) {
-	payload, err := s.load(ctx, spec)
+// start loads a payload, checks it, and runs exactly the bytes that were checked, as a program of that name. It calls
+// ready as soon as the payload is loaded, or cannot be, and goes on when that has returned.
+func (s *supervisor) start(ctx context.Context, spec spec, name string, ready func()) (*program, error) {
+	done, err := s.mayStart(ctx)
+	defer done()
+	var payload *os.File
+	if err == nil {
+		payload, err = s.load(ctx, spec)
+	}
+	ready()
 	if err != nil {
 		return nil, err
 	}
@@ -173,7 +180,9 @@ func (s *supervisor) connect(spec spec, name string) (p *program, inherited file
 		name: name, socket: socket.(*net.UnixConn), links: links, breach: &breach{known: make(chan struct{})},
 		grants: spec.grants, refused: &refusals{},
 	}
-	p.conn = vat.Connect(socket, s.managerFor(spec, p), s.watchFor(p.breach, spec.name))
+	p.conn = vat.Connect(socket, s.managerFor(spec, p), guard.Relays(),
+		s.watchFor(p.breach, spec.name))
+	links.connected(p.conn)
 	return p, inherited, nil
 }
 

@@ -9,8 +9,8 @@ import (
 
 	"nexus/capnpgen/bootrecord"
 	"nexus/capnpgen/bundle"
-	"nexus/daemons/plat"
 	"nexus/daemons/vat"
+	"nexus/libupdates/bundlestate"
 	"nexus/libupdates/nxb"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/powers"
@@ -21,7 +21,8 @@ type publication struct {
 	slot   bootrecord.Slot
 	digest []byte
 	boot   uint64
-	specs  []spec   // the services in it, in byte order of their names
+	all    []spec   // its bundles, in byte order of their names
+	specs  []spec   // the services among them
 	quorum int      // how many of the optional ones must be healthy
 	powers []string // that any of its bundles asks for
 }
@@ -30,6 +31,7 @@ type publication struct {
 type spec struct {
 	name      string
 	version   string
+	identity  bundlestate.Identity
 	grants    []string // names that it asks for
 	powers    []string // what it asks for beside names
 	abilities []string
@@ -43,7 +45,7 @@ type spec struct {
 	size      int64
 	slot      bootrecord.Slot
 	native    bool   // its manifest says that it exports Service
-	user      uint32 // that its program runs as, where initd is root
+	user      uint32 // that its program runs as, where initd is root; see supervisor.assign
 	// optional says that a commit does not need this bundle.
 	optional bool
 }
@@ -54,27 +56,32 @@ func (p publication) same(q publication) bool {
 	return p.slot == q.slot && p.boot == q.boot && bytes.Equal(p.digest, q.digest)
 }
 
-func readPublication(m bundle.Publication, from plat.UserRange) (publication, error) {
+func readPublication(m bundle.Publication) (publication, error) {
 	digest, err := m.IndexSha256()
 	if err != nil {
 		return publication{}, err
 	}
 	p := publication{slot: m.Slot(), boot: m.Boot(), quorum: int(m.Quorum()), digest: bytes.Clone(digest)}
-	all, err := readSpecs(m, from)
+	all, err := readSpecs(m)
 	if err != nil {
 		return publication{}, err
 	}
 	for _, s := range all {
 		p.powers = append(p.powers, s.powers...)
-		if slices.Contains(s.abilities, nxb.AbilityService) {
-			p.specs = append(p.specs, s)
-		}
 	}
+	p.all, p.specs = all, servicesAmong(all)
 	return p, nil
 }
 
+// servicesAmong returns the services among bundles.
+func servicesAmong(all []spec) []spec {
+	return slices.DeleteFunc(slices.Clone(all), func(s spec) bool {
+		return !slices.Contains(s.abilities, nxb.AbilityService)
+	})
+}
+
 // readSpecs reads all bundles of a publication.
-func readSpecs(m bundle.Publication, from plat.UserRange) (all []spec, err error) {
+func readSpecs(m bundle.Publication) (all []spec, err error) {
 	digest, err := m.IndexSha256()
 	if err != nil {
 		return nil, err
@@ -87,17 +94,13 @@ func readSpecs(m bundle.Publication, from plat.UserRange) (all []spec, err error
 	if err != nil {
 		return nil, err
 	}
-	users, err := payloadUsers(list, from)
-	if err != nil {
-		return nil, err
-	}
 	trees := map[string]spec{}
 	for i := range list.Len() {
 		s, err := readSpec(list.At(i), m.Slot())
 		if err != nil {
 			return nil, err
 		}
-		s.user, s.publisher, s.set = users[s.name], bytes.Clone(publisher), bytes.Clone(digest)
+		s.publisher, s.set = bytes.Clone(publisher), bytes.Clone(digest)
 		if slices.Contains(s.abilities, nxb.AbilityData) {
 			trees[s.name] = s
 		}
@@ -119,19 +122,6 @@ func (s *spec) takeData(trees map[string]spec) {
 	}
 }
 
-// payloadUsers assigns a user to each bundle of a publication.
-func payloadUsers(list bundle.Bundle_List, from plat.UserRange) (map[string]uint32, error) {
-	var names []string
-	for i := range list.Len() {
-		name, err := list.At(i).Name()
-		if err != nil {
-			return nil, err
-		}
-		names = append(names, name)
-	}
-	return from.Users(names), nil
-}
-
 func readSpec(m bundle.Bundle, slot bootrecord.Slot) (s spec, err error) {
 	s = spec{slot: slot, size: int64(m.PayloadSize()), optional: m.Optional()}
 	if s.name, err = m.Name(); err != nil {
@@ -148,8 +138,16 @@ func readSpec(m bundle.Bundle, slot bootrecord.Slot) (s spec, err error) {
 	if err != nil {
 		return s, err
 	}
+	manifest, err := m.ManifestSha256()
+	if err != nil {
+		return s, err
+	}
+	entry := nxs.Entry{}
 	copy(s.digest[:], digest)
 	copy(s.verity[:], verity)
+	copy(entry.ManifestSHA256[:], manifest)
+	entry.PayloadSHA256 = s.digest
+	s.identity = bundlestate.IdentityOf(entry)
 	err = s.readLists(m)
 	s.native = slices.Contains(s.abilities, nxb.AbilityNative)
 	return s, err
@@ -179,9 +177,8 @@ func (s *spec) readLists(m bundle.Bundle) error {
 
 // A publicationObserver passes on the newest publication.
 type publicationObserver struct {
-	users plat.UserRange
-	news  chan publication
-	gone  chan struct{} // closed when it was let go
+	news chan publication
+	gone chan struct{} // closed when it was let go
 }
 
 // Shutdown is called when bundlemgrd has released the observer.
@@ -192,7 +189,7 @@ func (o *publicationObserver) OnPublished(_ context.Context, call bundle.Publica
 	if err != nil {
 		return err
 	}
-	p, err := readPublication(m, o.users)
+	p, err := readPublication(m)
 	if err != nil {
 		return err
 	}

@@ -78,6 +78,7 @@ func newSupervisor(ctx context.Context, b *vat.Endowments, host plat.Host, log *
 		sockets:    &sockets{holder: b.Use("BundleSockets")},
 		changed:    vat.NewNotifier(),
 		loading:    make(chan struct{}, maxLoading),
+		starting:   make(chan struct{}, maxLoading),
 	}, nil
 }
 

@@ -3,6 +3,7 @@ package execd
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"nexus/daemons/plat"
@@ -19,13 +20,21 @@ func restarts() plat.Backoff {
 	return plat.Backoff{First: 500 * time.Millisecond, Max: 10 * time.Second, Good: 30 * time.Second}
 }
 
-// A service is one service bundle of the publication.
+// A service is one service bundle, in every publication that has it unchanged.
 type service struct {
-	spec spec
-	sup  *supervisor
+	spec  spec // goOn changes part of it
+	sup   *supervisor
+	ctx   context.Context // ends when the service is to end
+	end   context.CancelFunc
+	ended chan struct{} // closed when it has ended, and all that it had to wait for
+	after []*service    // must have ended before it starts for the first time
+	wake  chan struct{} // a token to check its health at once
 
 	// Guarded by the supervisor's lock.
 	health.Service
+	leaving  bool   // it is not part of the current publication: once its program ends, it ends
+	awaited  bool   // it went on from another publication, and has not been asked since
+	since    uint64 // the attempt during which its program was started
 	pid      int
 	restarts uint32
 	lapses   uint32   // how often it was healthy and then no longer, without an end
@@ -40,13 +49,59 @@ type lastFailure struct {
 	output, refused []string
 }
 
-// run keeps the service running until ctx ends.
-func (s *service) run(ctx context.Context) {
+func newService(ctx context.Context, sup *supervisor, spec spec) *service {
+	s := &service{
+		spec: spec, sup: sup, ended: make(chan struct{}), wake: make(chan struct{}, 1),
+		Service: health.Service{Name: spec.name, Version: spec.version, Optional: spec.optional},
+	}
+	s.ctx, s.end = context.WithCancel(ctx)
+	return s
+}
+
+// goOn makes the service, which runs, that of another publication with the same bundle. It counts from 0 again; a
+// native one counts as healthy once it has said so in this publication, too. The lock is held.
+func (s *service) goOn(next spec) {
+	s.spec.slot, s.spec.set, s.Optional = next.slot, next.set, next.optional
+	s.restarts, s.lapses, s.failure, s.awaited = 0, 0, lastFailure{}, s.Native
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run keeps the service running until it is to end.
+func (s *service) run() {
+	defer s.sup.forget(s)
+	s.keepRunning(s.ctx)
+	s.relieve()
+}
+
+// relieve ends what must have ended before the service starts, and waits for that.
+func (s *service) relieve() {
+	for _, other := range s.after {
+		other.end()
+	}
+	for _, other := range s.after {
+		<-other.ended
+	}
+	s.after = nil
+}
+
+// forget removes a service that has ended.
+func (s *supervisor) forget(over *service) {
+	over.end()
+	s.mu.Lock()
+	s.ending = slices.DeleteFunc(s.ending, func(other *service) bool { return other == over })
+	s.mu.Unlock()
+	close(over.ended)
+}
+
+func (s *service) keepRunning(ctx context.Context) {
 	pause := time.Duration(0)
 	for {
 		began := s.sup.host.Clock.Now()
 		s.live(ctx)
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || s.isLeaving() {
 			return
 		}
 		if s.isHindered() {
@@ -93,24 +148,38 @@ func (s *service) isHindered() bool {
 	return s.State == health.Hindered
 }
 
+func (s *service) isLeaving() bool {
+	s.sup.mu.Lock()
+	defer s.sup.mu.Unlock()
+	return s.leaving
+}
+
+// asItIs returns how the service is to be run now.
+func (s *service) asItIs() spec {
+	s.sup.mu.Lock()
+	defer s.sup.mu.Unlock()
+	return s.spec
+}
+
 // live is one run of the service: start, watch, end.
 func (s *service) live(ctx context.Context) {
 	if !s.isHindered() { // else it stays so until it runs: a deadline in between has the same cause
 		s.update(s.starts)
 	}
-	program, err := s.sup.start(ctx, s.spec, s.spec.name)
+	spec := s.asItIs()
+	program, err := s.sup.start(ctx, spec, spec.name, s.relieve)
 	if err != nil {
 		if ctx.Err() == nil {
 			s.failedBy(err)
 		}
 		return
 	}
-	defer s.sup.dismiss(s.spec, program)
+	defer s.sup.dismiss(spec, program)
 	s.update(func() {
 		s.starts()
-		s.pid, s.program = program.process.PID(), program
+		s.pid, s.program, s.since = program.process.PID(), program, s.sup.current.boot
 	})
-	defer s.update(func() { s.pid, s.program = 0, nil })
+	defer s.update(func() { s.pid, s.program, s.since = 0, nil, 0 })
 
 	life, end := context.WithCancel(ctx)
 	defer end()
@@ -118,7 +187,7 @@ func (s *service) live(ctx context.Context) {
 	select {
 	case <-program.process.Done():
 		end() // nothing may call it healthy any more
-		s.ended(program)
+		s.exited(program)
 	case <-program.breach.known:
 		end()
 		s.fail(health.Unhealthy, "it broke the protocol on its connection: "+string(program.breach.reason))
@@ -134,11 +203,11 @@ func (s *service) live(ctx context.Context) {
 
 // starts resets the service's state to starting. The lock is held.
 func (s *service) starts() {
-	s.State, s.Detail, s.Native, s.damaged = health.Starting, "", false, false
+	s.State, s.Detail, s.Native, s.damaged, s.awaited = health.Starting, "", false, false, false
 }
 
-// ended records the end of a program that was not told to end.
-func (s *service) ended(program *program) {
+// exited records the end of a program that was not told to end.
+func (s *service) exited(program *program) {
 	exit := program.process.Exit()
 	detail := exit.String()
 	if program.group.Exceeded() {
@@ -166,14 +235,15 @@ func (s *service) failedBy(err error) {
 		s.State, s.Detail, s.damaged = stateOf(err), err.Error(), damaged
 		s.noteFailure(s.Detail)
 	})
+	s.servesNot()
 }
 
 // report reports that a program of the service ended as it should not have.
 func (s *service) report(program *program, how string) {
 	s.sup.mu.Lock()
-	restarts := s.restarts
+	spec, restarts := s.spec, s.restarts
 	s.sup.mu.Unlock()
-	s.sup.report(s.spec, program, how, restarts)
+	s.sup.report(spec, program, how, restarts)
 }
 
 // fail records that the service failed, and how.
@@ -182,6 +252,7 @@ func (s *service) fail(how health.State, detail string) {
 		s.State, s.Detail = how, detail
 		s.noteFailure(detail)
 	})
+	s.servesNot()
 }
 
 // noteFailure records the failure and the program's last output. The supervisor's lock is held.

@@ -81,6 +81,31 @@ func (e endowment) close() {
 	e.devices.Close()
 }
 
+// stillGiven reports whether a program of a bundle that runs has what initd would give it now. Without an answer it
+// does not: a new start gets what it is due.
+func (s *supervisor) stillGiven(ctx context.Context, spec spec) (same bool) {
+	if len(spec.powers) == 0 {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(ctx, socketPatience)
+	defer cancel()
+	err := s.sockets.holder.Call(ctx, func(client capnp.Client) error {
+		answer, release := rpc.BundleSockets(client).Holds(ctx, func(p rpc.BundleSockets_holds_Params) error {
+			p.SetUser(spec.user)
+			return errors.Join(p.SetBundle(spec.name), p.SetPublisher(spec.publisher), p.SetSet(spec.set),
+				vat.SetTexts(p.NewPowers, spec.powers))
+		})
+		defer release()
+		res, err := answer.Struct()
+		same = err == nil && res.Same()
+		return err
+	})
+	if err != nil && ctx.Err() == nil {
+		s.log.Warn("cannot ask for the powers of a bundle", "bundle", spec.name, "error", err)
+	}
+	return same
+}
+
 // awaitSockets takes as many sockets as initd has sent.
 func (s *supervisor) awaitSockets(ctx context.Context, n int, arrived <-chan *os.File) (all files, err error) {
 	late := s.host.Clock.After(socketPatience)

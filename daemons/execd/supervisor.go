@@ -14,10 +14,9 @@ import (
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
 	"nexus/libupdates/durable"
-	"nexus/libupdates/health"
 )
 
-// A supervisor runs the services of one publication at a time.
+// A supervisor runs the services of the current publication.
 type supervisor struct {
 	host       plat.Host
 	log        *logclient.Log
@@ -32,37 +31,39 @@ type supervisor struct {
 	forwarder  *forwarder
 	sockets    *sockets
 	trees      *trees
-	runs       atomic.Uint64 // how many programs were started on demand
-	changed    *vat.Notifier // something about the publication or a service
-	loading    chan struct{} // a token for each payload that is being loaded
-	handing    sync.Mutex    // held while a file is asked for
+	runs       atomic.Uint64   // how many programs were started on demand
+	changed    *vat.Notifier   // something about the publication or a service
+	loading    chan struct{}   // a token for each payload that is being loaded
+	handing    sync.Mutex      // held while a file is asked for
+	starting   chan struct{}   // a token for each program that is being started, its payload loaded
+	running    sync.WaitGroup  // the services, of earlier publications as well
+	life       context.Context // the daemon's
 
 	mu       sync.Mutex
 	current  publication
 	services []*service
-	revision uint64 // counts the changes
-	settled  uint64 // the newest attempt to which the end of a service makes no difference any more
+	ending   []*service // of earlier publications, until they have ended
+	revision uint64     // counts the changes
+	settled  uint64     // the newest attempt to which the end of a service makes no difference any more
 	stuck    []stuck
 }
 
-// run follows publications until ctx ends, then stops everything.
+// run follows publications until ctx ends. It returns once everything has ended.
 func (s *supervisor) run(ctx context.Context) {
+	s.life = ctx
 	news := make(chan publication, 1)
 	go s.bundles.Each(ctx, func(ctx context.Context, client capnp.Client) {
 		s.subscribe(ctx, bundle.BundleMgr(client), news)
 	})
-	stop := func() {}
+	defer s.running.Wait()
 	for {
 		select {
 		case p := <-news:
 			if s.isCurrent(p) || p.slot == bootrecord.Slot_none {
 				continue
 			}
-			s.prepareData(ctx, p) // while the services before still run
-			stop()
-			stop = s.begin(ctx, p)
+			s.switchTo(ctx, p)
 		case <-ctx.Done():
-			stop()
 			return
 		}
 	}
@@ -72,7 +73,7 @@ func (s *supervisor) run(ctx context.Context) {
 // again.
 func (s *supervisor) subscribe(ctx context.Context, mgr bundle.BundleMgr, news chan publication) {
 	for ctx.Err() == nil {
-		observer := &publicationObserver{users: s.users, news: news, gone: make(chan struct{})}
+		observer := &publicationObserver{news: news, gone: make(chan struct{})}
 		answer, release := mgr.Watch(ctx, func(p bundle.BundleMgr_watch_Params) error {
 			return p.SetObserver(bundle.PublicationObserver_ServerToClient(observer))
 		})
@@ -95,28 +96,6 @@ func (s *supervisor) isCurrent(p publication) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.current.same(p)
-}
-
-// begin starts the services of a publication. The returned function stops them and waits for their end.
-func (s *supervisor) begin(ctx context.Context, p publication) (stop func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	var running sync.WaitGroup
-	services := make([]*service, 0, len(p.specs))
-	for _, spec := range p.specs {
-		services = append(services, &service{
-			spec: spec, sup: s,
-			Service: health.Service{Name: spec.name, Version: spec.version, Optional: spec.optional},
-		})
-	}
-	s.keepSockets(ctx, p) // before anybody hears of the publication: it may need nothing else to be healthy
-	s.change(func() { s.current, s.services = p, services })
-	for _, service := range services {
-		running.Go(func() { service.run(ctx) })
-	}
-	return func() {
-		cancel()
-		running.Wait()
-	}
 }
 
 // change changes the publication or its services, and notifies whoever waits.

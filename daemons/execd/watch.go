@@ -23,7 +23,8 @@ func (w *watchServer) List(_ context.Context, call exec.ServiceWatch_list) error
 	}
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()
-	return w.s.fill(res, w.s.stuck)
+	res.SetBoot(w.s.current.boot)
+	return w.s.fill(res, func(s *service) health.State { return s.State }, w.s.stuck)
 }
 
 // A listing is a result that lists services.
@@ -32,15 +33,16 @@ type listing interface {
 	NewServices(int32) (exec.ServiceStatus_List, error)
 }
 
-// fill writes the state of the services, and the stuck programs of earlier publications. The lock is held.
-func (s *supervisor) fill(res listing, others []stuck) error {
+// fill writes the state of the services, as how tells it, and the stuck programs of earlier publications. The lock is
+// held.
+func (s *supervisor) fill(res listing, how func(*service) health.State, others []stuck) error {
 	res.SetQuorum(uint16(s.current.quorum))
 	list, err := res.NewServices(int32(len(s.services) + len(others)))
 	if err != nil {
 		return err
 	}
 	for i, service := range s.services {
-		if err := service.fill(list.At(i)); err != nil {
+		if err := service.fill(list.At(i), how(service)); err != nil {
 			return err
 		}
 	}
@@ -52,8 +54,9 @@ func (s *supervisor) fill(res listing, others []stuck) error {
 	return nil
 }
 
-func (s *service) fill(m exec.ServiceStatus) error {
-	m.SetState(wireState(s.State))
+func (s *service) fill(m exec.ServiceStatus, state health.State) error {
+	m.SetState(wireState(state))
+	m.SetSince(s.since)
 	m.SetNative(s.Native)
 	m.SetOptional(s.Optional)
 	m.SetPid(uint32(s.pid))
@@ -62,13 +65,22 @@ func (s *service) fill(m exec.ServiceStatus) error {
 	m.SetDamaged(s.damaged)
 	m.SetSlot(s.spec.slot)
 	if err := errors.Join(m.SetName(s.spec.name), m.SetVersion(s.spec.version),
-		m.SetReason(string(s.State.Reason())), m.SetLastFailure(s.failure.how)); err != nil {
+		m.SetReason(string(state.Reason())), m.SetLastFailure(s.failure.how)); err != nil {
 		return err
 	}
 	output, refused := s.words()
 	return errors.Join(
 		vat.SetTexts(m.NewOutput, output), vat.SetTexts(m.NewRefused, refused), m.SetDetail(s.Detail),
 	)
+}
+
+// forVerdict is how the service counts in the current attempt. One that went on from another publication is available
+// all the time, but what it said before says nothing about this attempt. The lock is held.
+func (s *service) forVerdict() health.State {
+	if s.awaited && s.State == health.Healthy {
+		return health.Starting
+	}
+	return s.State
 }
 
 func wireState(s health.State) exec.ServiceStatus_State {
@@ -106,7 +118,7 @@ func (h *healthServer) Next(ctx context.Context, call exec.ServiceHealth_next) e
 	defer h.s.mu.Unlock()
 	res.SetRevision(h.s.revision)
 	res.SetBoot(h.s.current.boot)
-	return h.s.fill(res, nil)
+	return h.s.fill(res, (*service).forVerdict, nil)
 }
 
 // awaitNews waits briefly until there is another revision than the known one.

@@ -2,6 +2,7 @@ package initd
 
 import (
 	"context"
+	"fmt"
 
 	"capnproto.org/go/capnp/v3"
 
@@ -78,4 +79,23 @@ func (i *bundleIntroducer) Introduce(_ context.Context, call registry.BundleIntr
 	}
 	res.SetDirect(direct)
 	return nil
+}
+
+// maxResumed bounds the links of one call (schema/registry.capnp).
+const maxResumed = 4096
+
+// Resume makes links again that bundles served.
+func (i *bundleIntroducer) Resume(_ context.Context, call registry.BundleIntroducer_resume) error {
+	list, err := call.Args().Links()
+	if err != nil {
+		return err
+	}
+	if list.Len() > maxResumed {
+		return fmt.Errorf("cannot make links again: %d of them, at most %d", list.Len(), maxResumed)
+	}
+	numbers := make([]uint64, list.Len())
+	for n := range numbers {
+		numbers[n] = list.At(n)
+	}
+	return i.links.Resume(numbers)
 }

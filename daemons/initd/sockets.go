@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 
+	"capnproto.org/go/capnp/v3"
+
 	rpc "nexus/capnpgen/powers"
 	"nexus/daemons/convert"
 	"nexus/daemons/initd/machine"
@@ -80,6 +82,13 @@ func (l *listeners) take(all []powers.Power) (files []*os.File, err error) {
 	return files, nil
 }
 
+// holds reports whether there is an open socket for each power.
+func (l *listeners) holds(all []powers.Power) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !slices.ContainsFunc(all, func(p powers.Power) bool { return l.open[p] == nil })
+}
+
 // keep closes all other sockets.
 func (l *listeners) keep(wanted []powers.Power) {
 	l.mu.Lock()
@@ -118,11 +127,14 @@ func (s *socketServer) Open(ctx context.Context, call rpc.BundleSockets_open) er
 	if err != nil {
 		return err
 	}
+	if o.ticket, err = call.Args().Ticket(); err != nil {
+		return err
+	}
 	res, err := call.AllocResults()
 	if err != nil {
 		return err
 	}
-	err = policy.Refuse(s.judge.decide(o.publisher, []policy.Asking{{Bundle: o.bundle, Powers: o.powers}}))
+	err = s.refuse(o)
 	var given places
 	if err == nil {
 		given, err = s.give(ctx, o)
@@ -131,6 +143,30 @@ func (s *socketServer) Open(ctx context.Context, call rpc.BundleSockets_open) er
 		return convert.Refuse(res.NewRefusal, err)
 	}
 	return errors.Join(res.SetState(given.state), res.SetTrees(given.trees))
+}
+
+// refuse returns why the policy does not grant what a bundle asks for; nil if it does.
+func (s *socketServer) refuse(o openCall) error {
+	return policy.Refuse(s.judge.decide(o.publisher, []policy.Asking{{Bundle: o.bundle, Powers: o.powers}}))
+}
+
+// Holds tells execd whether a program that runs has what it would be given now.
+func (s *socketServer) Holds(ctx context.Context, call rpc.BundleSockets_holds) error {
+	call.Go() // the record has to be asked for
+	o, err := readOpening(call.Args())
+	if err != nil {
+		return err
+	}
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	same := s.refuse(o) == nil && s.listeners.holds(powers.Of(powers.ListenTCP, o.powers))
+	for _, p := range powers.Of(powers.State, o.powers) {
+		same = same && s.states.holds(ctx, o.bundle, o.set, o.user, p.Size)
+	}
+	res.SetSame(same)
+	return nil
 }
 
 // places are the paths of what a program gets; empty: it gets none.
@@ -146,7 +182,16 @@ type openCall struct {
 	user      uint32
 }
 
-func readOpening(args rpc.BundleSockets_open_Params) (o openCall, err error) {
+// openArgs are what both calls about a program say.
+type openArgs interface {
+	Bundle() (string, error)
+	Publisher() ([]byte, error)
+	Powers() (capnp.TextList, error)
+	Set() ([]byte, error)
+	User() uint32
+}
+
+func readOpening(args openArgs) (o openCall, err error) {
 	o.user = args.User()
 	if o.bundle, err = args.Bundle(); err != nil {
 		return o, err
@@ -165,8 +210,7 @@ func readOpening(args rpc.BundleSockets_open_Params) (o openCall, err error) {
 		return o, err
 	}
 	copy(o.set[:], set)
-	o.ticket, err = args.Ticket()
-	return o, err
+	return o, nil
 }
 
 // give opens what was granted and hands it over, and returns where the rest is.

@@ -41,6 +41,7 @@ type stateKeeper struct {
 
 // An opened is how the state of a bundle was made ready last.
 type opened struct {
+	name  string // of the generation
 	quota int64
 	user  uint32
 }
@@ -145,8 +146,23 @@ func (k *stateKeeper) open(ctx context.Context, bundle string, set bootctl.Diges
 	if err != nil {
 		return "", err
 	}
-	k.opened[bundle] = opened{quota, user}
+	k.opened[bundle] = opened{name, quota, user}
 	return k.show(bundle, name, user, quota)
+}
+
+// holds reports whether open would show a program of the bundle the state that was shown to the last one.
+func (k *stateKeeper) holds(ctx context.Context, bundle string, set bootctl.Digest, user uint32, quota int64) bool {
+	if k == nil {
+		return false
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	now, err := k.now(ctx)
+	if err != nil || now.Slot(now.running()).Digest != set {
+		return false
+	}
+	name, err := k.store().Ready(bundle, now.wantOf(bundle))
+	return err == nil && k.opened[bundle] == opened{name, quota, user}
 }
 
 func (k *stateKeeper) store() bundlestate.Store {

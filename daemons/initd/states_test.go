@@ -152,3 +152,41 @@ func TestStateIsForTheSetThatRuns(t *testing.T) {
 		t.Error("programs with users of their own are given what they cannot reach")
 	}
 }
+
+// A program that runs has the state that a new start would get, as long as the bundle stays the same and nobody has
+// replaced its state.
+func TestStateIsHeld(t *testing.T) {
+	same := slotWith(1, "web")
+	same.Digest = bootctl.Digest{2}
+	status := &updateclient.Status{Active: bootctl.A, Slots: [3]updateclient.Slot{slotWith(1, "web"), same}}
+	k := keeperIn(t, status)
+	user := uint32(os.Geteuid())
+	holds := func(what string, set byte, user uint32, quota int64, want bool) {
+		t.Helper()
+		if got := k.holds(t.Context(), "web", bootctl.Digest{set}, user, quota); got != want {
+			t.Errorf("%s: it holds is %t", what, got)
+		}
+	}
+	holds("never started", 1, user, 1<<20, false)
+	k.mustOpen(t, 1)
+	holds("the same set", 1, user, 1<<20, true)
+	holds("another set than the one that runs", 2, user, 1<<20, false)
+	status.Pending, status.Stage = bootctl.B, 1
+	holds("the same bundle on trial", 2, user, 1<<20, true)
+	holds("another user", 2, user+1, 1<<20, false)
+	holds("another quota", 2, user, 2<<20, false)
+	status.Slots[1] = slotWith(2, "web")
+	holds("another bundle on trial", 2, user, 1<<20, false)
+	status.Pending = bootctl.None
+	holds("back again", 1, user, 1<<20, true)
+	err := k.store().Replace("web", recorded{*status}.wantOf("web"), func(name string) error { return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	holds("replaced by an operator", 1, user, 1<<20, false)
+	k.mustOpen(t, 1)
+	holds("started with that", 1, user, 1<<20, true)
+	if (*stateKeeper)(nil).holds(t.Context(), "web", bootctl.Digest{1}, user, 1<<20) {
+		t.Error("a system without state holds some")
+	}
+}

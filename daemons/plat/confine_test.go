@@ -109,7 +109,7 @@ func TestPayloadUsers(t *testing.T) {
 		names = append(names, fmt.Sprintf("bundle-%d", i))
 	}
 	all := plat.UserRange{First: plat.FirstPayloadUser, Count: 1 << 16}
-	users := all.Users(names)
+	users := all.Users(names, nil)
 	seen := map[uint32]string{}
 	for name, user := range users {
 		if user < plat.FirstPayloadUser || user >= plat.FirstPayloadUser+1<<16 {
@@ -121,12 +121,12 @@ func TestPayloadUsers(t *testing.T) {
 		seen[user] = name
 	}
 	slices.Reverse(names)
-	for name, user := range all.Users(append(names, names[0])) {
+	for name, user := range all.Users(append(names, names[0]), nil) {
 		if users[name] != user {
 			t.Errorf("%s has user %d in one order and %d in another", name, users[name], user)
 		}
 	}
-	if a, b := all.Users([]string{"hello"}), all.Users([]string{"hello", "ticker"}); a["hello"] != b["hello"] {
+	if a, b := all.Users([]string{"hello"}, nil), all.Users([]string{"hello", "ticker"}, nil); a["hello"] != b["hello"] {
 		t.Errorf("hello has user %d alone and %d beside another", a["hello"], b["hello"])
 	}
 }

@@ -33,10 +33,15 @@ func PayloadShare(first uint32) (UserRange, error) {
 	return UserRange{first, shareOfUsers}, nil
 }
 
-// Users gives each bundle of a set a user of its own, by a hash of its name. Where two names collide, the later one in
-// byte order gets the next free user. There may be at most as many names as users.
-func (r UserRange) Users(names []string) map[string]uint32 {
+// Users gives each bundle of a set a user of its own: the one that it has, or else one by a hash of its name. Where two
+// names collide, the later one in byte order gets the next free user. There may be at most as many names as users.
+func (r UserRange) Users(names []string, has map[string]uint32) map[string]uint32 {
 	users, taken := map[string]uint32{}, map[uint32]bool{}
+	for _, name := range names {
+		if user, is := has[name]; is {
+			users[name], taken[user-r.First] = user, true
+		}
+	}
 	for _, name := range slices.Sorted(slices.Values(names)) {
 		if _, done := users[name]; done {
 			continue

@@ -24,7 +24,7 @@ func TestClaimUsers(t *testing.T) {
 	b := claimUsers(two, path)
 	seen := map[uint32]bool{}
 	for _, c := range []*UserClaim{a, again, b} {
-		user := c.Range.Users([]string{"hello"})["hello"]
+		user := c.Range.Users([]string{"hello"}, nil)["hello"]
 		if c.Shared || seen[user] || user < c.Range.First || user >= c.Range.First+c.Range.Count {
 			t.Errorf("user %d of %+v, after %v", user, c, seen)
 		}

@@ -72,6 +72,9 @@ func broken(client capnp.Client) error {
 	return err
 }
 
+// Ended reports whether the connection has ended; see Guard.Ended.
+func (c *Conn) Ended() bool { return c.guard.Ended() }
+
 // Done is closed when the connection has ended.
 func (c *Conn) Done() <-chan struct{} { return c.rpc.Done() }
 

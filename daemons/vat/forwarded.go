@@ -64,27 +64,29 @@ func (p ForwardedLink) PassOn(to *Parent) error {
 // Peer returns the name of the process at the other end.
 func (p ForwardedLink) Peer() string { return p.end.Peer }
 
-// Serve serves bootstrap on the end on behalf of the process, until the link is cut or ends. Calls on it are forwarded,
-// so a call counts against the limits until it has returned. Serve returns nil if the link has no socket.
-func (p ForwardedLink) Serve(bootstrap capnp.Client) *Conn {
+// Serve serves bootstrap on the end on behalf of the process, until the link is cut or ends, or a call fails because
+// the process is over. Calls on it are forwarded, so a call counts against the limits until it has returned. Serve
+// returns nil if the link has no socket.
+func (p ForwardedLink) Serve(bootstrap capnp.Client, over func() bool) *Conn {
 	socket, err := socketOf(p.end.File)
 	if err != nil {
 		bootstrap.Release()
 		return nil
 	}
 	server := server{bootstrap: func(Client) capnp.Client { return bootstrap }}
-	return p.endowments.serve(arrival{p.end.client(), p.end.Link, socket}, server, guard.Forwards())
+	return p.endowments.serve(arrival{p.end.client(), p.end.Link, socket}, server, guard.Forwards(),
+		guard.Until(over))
 }
 
 // Use fills a holding with the capability served on the end, on behalf of the process, until the link is cut or ends.
-// It returns nil if the link has no socket.
-func (p ForwardedLink) Use(h *Holding) *Conn {
+// It then calls ended, unless everything ends. It returns nil if the link has no socket.
+func (p ForwardedLink) Use(h *Holding, ended func()) *Conn {
 	socket, err := socketOf(p.end.File)
 	if err != nil {
 		return nil
 	}
 	conn := Connect(socket, capnp.Client{}, guard.Forwards(), p.watch())
-	p.endowments.track(conn, p.end.Link, func() { p.endowments.ReportEnded(p.end.Name, p.end.Link) })
+	p.endowments.track(conn, p.end.Link, ended)
 	h.Renew(conn)
 	return conn
 }

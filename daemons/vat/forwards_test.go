@@ -151,3 +151,52 @@ func TestAForwardedCallIsAnswered(t *testing.T) {
 		release()
 	}
 }
+
+// endable serves a capability on a connection of its own, and returns our reference to it and our end.
+func endable(t *testing.T, served capnp.Client) (capnp.Client, *vat.Conn) {
+	t.Helper()
+	client, near, far := pair(t, served)
+	t.Cleanup(far.Close)
+	return client, near
+}
+
+// TestAForwardingConnectionEndsWithItsTarget ends the connection that another one forwards to. A call then fails as
+// disconnected, and by then its connection has ended, so that nobody calls there again.
+func TestAForwardingConnectionEndsWithItsTarget(t *testing.T) {
+	for range 50 {
+		slow := &slowAnchors{release: make(chan struct{})}
+		target, behind := endable(t, capnp.Client(keystore.TrustAnchors_ServerToClient(slow)))
+		client, near, _ := pair(t, target, guard.Forwards(), guard.Until(behind.Ended))
+		ctx, cancel := context.WithTimeout(t.Context(), limit)
+		inFlight, release := keystore.TrustAnchors(client).List(ctx, nil)
+		for slow.called.Load() == 0 && ctx.Err() == nil {
+			time.Sleep(time.Millisecond) // until the call has reached the other side
+		}
+		go behind.Close()
+		_, err := inFlight.Struct()
+		if !vat.Disconnected(err) || !near.Ended() {
+			t.Errorf("the call: %v, the connection has ended: %t", err, near.Ended())
+		}
+		close(slow.release)
+		release()
+		cancel()
+	}
+}
+
+// TestARelayedCallFailsAsDisconnected calls a capability of a connection that has ended, through one that relays it.
+func TestARelayedCallFailsAsDisconnected(t *testing.T) {
+	slow := &slowAnchors{release: make(chan struct{})}
+	target, behind := endable(t, capnp.Client(keystore.TrustAnchors_ServerToClient(slow)))
+	client, near, _ := pair(t, target, guard.Relays())
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	behind.Close()
+	answer, release := keystore.TrustAnchors(client).List(ctx, nil)
+	defer release()
+	if _, err := answer.Struct(); !vat.Disconnected(err) {
+		t.Errorf("the call: %v, want disconnected", err)
+	}
+	if near.Ended() {
+		t.Error("the connection that relays has ended, too")
+	}
+}

@@ -22,6 +22,10 @@ type Holding struct {
 	changed chan struct{} // closed and replaced when client changes
 }
 
+// usable reports whether there is a capability whose connection has not ended. The lock is held. Who has just seen a
+// call fail, and asks again, must not get the same capability once more.
+func (h *Holding) usable() bool { return h.client.IsValid() && (h.conn == nil || !h.conn.Ended()) }
+
 // ErrRevoked is the cause when a facet was revoked: waiting for the provider's next instance would not help.
 var ErrRevoked = errors.New("revoked")
 
@@ -35,13 +39,14 @@ func NewHolding(facet string) *Holding {
 func (h *Holding) Get(ctx context.Context) (capnp.Client, error) {
 	for {
 		h.mu.Lock()
-		client, changed, revoked := h.client, h.changed, h.revoked
-		if client.IsValid() {
-			client = client.AddRef()
+		changed, revoked := h.changed, h.revoked
+		client, there := capnp.Client{}, h.usable()
+		if there {
+			client = h.client.AddRef()
 		}
 		h.mu.Unlock()
 		switch {
-		case client.IsValid():
+		case there:
 			return client, nil
 		case revoked:
 			return capnp.Client{}, fmt.Errorf("cannot reach %s: %w", h.facet, ErrRevoked)
@@ -58,7 +63,10 @@ func (h *Holding) Get(ctx context.Context) (capnp.Client, error) {
 func (h *Holding) Now() (client capnp.Client, there bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.client.AddRef(), h.client.IsValid()
+	if !h.usable() {
+		return capnp.Client{}, false
+	}
+	return h.client.AddRef(), true
 }
 
 // TakeFile returns the descriptor that the provider sent with its last answer, which the caller closes, or nil.

@@ -62,6 +62,52 @@ func (p *program) callLinked(conn *vat.Conn, links *vat.Endowments, name string,
 	return over
 }
 
+// callHeld finds a bundle, and calls whatever its holding leads to until a call fails for another reason than the end
+// of the bundle's program. It then sends the time.
+func (p *program) callHeld(conn *vat.Conn, links *vat.Endowments, name string, server native) <-chan time.Time {
+	over := make(chan time.Time, 1)
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		<-p.done
+		cancel()
+	}()
+	go func() {
+		defer func() { over <- p.clock.Now() }()
+		client, err := p.await(ctx, conn, links, name)
+		if err != nil {
+			return
+		}
+		client.Release()
+		holding := links.Use(discovery.Facet(name))
+		for said := false; err == nil; {
+			err = holding.Call(ctx, func(client capnp.Client) error {
+				version, err := versionOf(ctx, client)
+				if err == nil {
+					server.heard.Store(version)
+				}
+				return err
+			})
+			if err == nil && !said {
+				said = true
+				close(server.found)
+			}
+			<-p.clock.After(findEvery)
+		}
+	}()
+	return over
+}
+
+// versionOf asks a bundle for its version.
+func versionOf(ctx context.Context, client capnp.Client) (string, error) {
+	answer, release := service.Service(client).Version(ctx, nil)
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return "", err
+	}
+	return res.Version()
+}
+
 // await looks up the name until it is registered.
 func (p *program) await(ctx context.Context, conn *vat.Conn, links *vat.Endowments, name string) (capnp.Client, error) {
 	services, err := conn.Bootstrap(ctx)
@@ -90,9 +136,7 @@ func tooMuch(ctx context.Context, mgr bundle.BundleMgr) error {
 // ask calls a bundle or BundleMgr.
 func ask(ctx context.Context, client capnp.Client, name string) error {
 	if strings.HasPrefix(name, "bundle/") {
-		answer, release := service.Service(client).Version(ctx, nil)
-		defer release()
-		_, err := answer.Struct()
+		_, err := versionOf(ctx, client)
 		return err
 	}
 	answer, release := bundle.BundleMgr(client).List(ctx, nil)

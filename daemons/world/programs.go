@@ -9,8 +9,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -30,13 +32,14 @@ import (
 // `serve VERSION` (native and healthy), `start VERSION` (native, stays in the starting state), `fail VERSION` (native,
 // reports that it fails), `late VERSION` (native, healthy only after lateAfter), `find VERSION` (serves, finds
 // BundleMgr by name once and calls it every findEvery; exits with 1 when a call fails), `link VERSION NAME` (serves,
-// takes links, and does the same with the provider of NAME), `rude VERSION NAME` (the same, with calls that exceed the
-// guard's limit), `flaky VERSION` (exits with 1 the first time, then serves), `tired VERSION` (serves, and exits with 1
-// after tiredAfter), `stuck VERSION` (serves, and when killed does not end until LetGo), `sick VERSION` (serves, and
-// reports that it fails after tiredAfter), `moody VERSION` (serves, and reports failure and health in turns of
-// tiredAfter), `mute VERSION` (serves, and stops answering after tiredAfter), `slow VERSION` (serves, and also serves a
-// BundleMgr whose calls never return), `poor VERSION` (cannot be started until Relieve, then serves), `plain` (runs),
-// `exit CODE`.
+// takes links, and does the same with the provider of NAME), `keep VERSION NAME` (likewise, but what it holds by is its
+// holding: when a call fails because the provider has ended, it waits for the next one; its health's detail is the
+// version that answered last), `rude VERSION NAME` (the same, with calls that exceed the guard's limit), `flaky
+// VERSION` (exits with 1 the first time, then serves), `tired VERSION` (serves, and exits with 1 after tiredAfter),
+// `stuck VERSION` (serves, and when killed does not end until LetGo), `sick VERSION` (serves, and reports that it fails
+// after tiredAfter), `moody VERSION` (serves, and reports failure and health in turns of tiredAfter), `mute VERSION`
+// (serves, and stops answering after tiredAfter), `slow VERSION` (serves, and also serves a BundleMgr whose calls never
+// return), `poor VERSION` (cannot be started until Relieve, then serves), `plain` (runs), `exit CODE`.
 func Program(text string) []byte {
 	header := make([]byte, 64)
 	copy(header, elf.ELFMAG)
@@ -65,6 +68,9 @@ type programs struct {
 	ran  map[string]bool // texts that have run before
 
 	conns map[string]*vat.Conn // of the newest native program of each bundle
+
+	alive    map[string]int // programs of each bundle that have not ended
+	overlaps []string       // bundles of which a program was started before the one before had ended
 
 	letGo    chan struct{} // closed when stuck programs may end
 	relieved bool          // poor programs can be started
@@ -131,8 +137,38 @@ func (p *programs) Spawn(cmd plat.Command) (plat.Process, error) {
 	run := &program{clock: p.clock, of: p, name: cmd.Argv[0], channel: channel, pid: 1000 +
 		p.next, kill: make(chan struct{}), done: make(chan struct{})}
 	p.mu.Unlock()
-	go run.live(text, socket, out)
+	p.begun(run.name)
+	go func() {
+		defer close(run.done)
+		defer p.over(run.name)
+		run.live(text, socket, out)
+	}()
 	return run, nil
+}
+
+func (p *programs) begun(name string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.alive == nil {
+		p.alive = map[string]int{}
+	}
+	if p.alive[name]++; p.alive[name] > 1 {
+		p.overlaps = append(p.overlaps, name)
+	}
+}
+
+func (p *programs) over(name string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.alive[name]--
+}
+
+// Overlaps returns the bundles of which a program was started before the one before had ended.
+func (w *World) Overlaps() []string {
+	p := w.launcher.host.Spawner.(*programs)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.overlaps)
 }
 
 func (p *programs) note(name string, conn *vat.Conn) {
@@ -184,7 +220,6 @@ func (p *program) Terminate()            { p.Kill() }
 func (p *program) Kill()                 { p.once.Do(func() { close(p.kill) }) }
 
 func (p *program) live(text string, socket *os.File, out io.WriteCloser) {
-	defer close(p.done)
 	defer out.Close()
 	defer socket.Close()
 	defer p.channel.Close()
@@ -227,12 +262,16 @@ func (p *program) serve(verb, arg string, socket *os.File) (killed bool) {
 		over = p.clock.After(tiredAfter)
 	case "find":
 		over = p.find(served, server.found)
-	case "link", "rude":
+	case "link", "rude", "keep":
 		links, err := p.takeLinks(server)
 		if err != nil {
 			return false
 		}
 		defer links.Close()
+		if verb == "keep" {
+			over = p.callHeld(served, links, name, server)
+			break
+		}
 		over = p.callLinked(served, links, name, server.found, verb == "rude")
 	}
 	select {
@@ -248,9 +287,10 @@ func (p *program) serve(verb, arg string, socket *os.File) (killed bool) {
 
 // server returns what a program serves, and the name of the facet that it looks up, if it does.
 func (p *program) server(verb, arg string) (s native, name string) {
-	s = native{verb: verb, version: arg, clock: p.clock, well: p.clock.Now(), began: p.clock.Now()}
+	s = native{verb: verb, version: arg, clock: p.clock, well: p.clock.Now(), began: p.clock.Now(),
+		heard: &atomic.Value{}}
 	switch verb {
-	case "tired", "stuck", "find", "link", "rude":
+	case "tired", "stuck", "find", "link", "rude", "keep":
 		s.version, name, _ = strings.Cut(arg, " ")
 		s.verb = "serve"
 	case "late":
@@ -258,7 +298,7 @@ func (p *program) server(verb, arg string) (s native, name string) {
 	case "slow":
 		s.verb = "serve"
 	}
-	if verb == "find" || verb == "link" || verb == "rude" {
+	if verb == "find" || verb == "link" || verb == "rude" || verb == "keep" {
 		s.found = make(chan struct{})
 	}
 	return s, name
@@ -322,6 +362,7 @@ type native struct {
 	well          time.Time // the program is starting until then
 	began         time.Time
 	found         chan struct{} // closed when the program has found its provider; nil if it looks for none
+	heard         *atomic.Value // the version of the provider that answered last, if anything
 }
 
 func (n native) Version(_ context.Context, call service.Service_version) error {
@@ -356,6 +397,9 @@ func (n native) Health(ctx context.Context, call service.Service_health) error {
 	res.SetHealth(map[string]service.Health{
 		"serve": service.Health_ok, "start": service.Health_starting, "fail": service.Health_failing,
 	}[says])
+	if heard, is := n.heard.Load().(string); is {
+		return res.SetDetail(heard)
+	}
 	return res.SetDetail(says)
 }
 

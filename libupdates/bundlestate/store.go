@@ -160,6 +160,18 @@ func (s Store) Bundles() ([]string, error) {
 	return all, nil
 }
 
+// Ready returns the name of the generation that Open would return, if Open would not have to make or rename it first.
+func (s Store) Ready(bundle string, want Want) (name string, err error) {
+	there, err := s.list(bundle)
+	if err != nil {
+		return "", err
+	}
+	if plan := PlanFor(there, want); !plan.Make && plan.Move == nil {
+		name = path.Join(bundle, plan.Use.String())
+	}
+	return name, nil
+}
+
 // Now returns the name of the generation that a bundle runs on, and the names of those that are kept beside it. It
 // changes nothing. Without a generation the name is empty.
 func (s Store) Now(bundle string, want Want) (now string, kept []string, err error) {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"strconv"
 
@@ -29,6 +30,8 @@ type serviceState struct {
 	Restarts uint32  `json:"restarts"`
 	Detail   string  `json:"detail"`
 	Slot     *string `json:"slot"`
+	Since    uint64  `json:"since"`   // the attempt during which its program was started
+	Earlier  bool    `json:"earlier"` // that is before the attempt of the publication
 }
 
 type daemonState struct {
@@ -74,7 +77,9 @@ func (s *session) serviceStates(ctx context.Context) ([]serviceState, error) {
 	var r reader
 	states := []serviceState{}
 	for i := range r.Items(list.Len()) {
-		states = append(states, r.service(list.At(i)))
+		one := r.service(list.At(i))
+		one.Earlier = one.Since > 0 && one.Since < res.Boot()
+		states = append(states, one)
 	}
 	return states, r.Err
 }
@@ -83,7 +88,7 @@ func (r *reader) service(m exec.ServiceStatus) serviceState {
 	return serviceState{
 		Name: r.Text(m.Name()), Version: r.Text(m.Version()), State: nameOf(m.State().String()), Native: m.Native(),
 		PID:      m.Pid(),
-		Restarts: m.Restarts(), Detail: r.Text(m.Detail()), Slot: slotOrNull(m.Slot()),
+		Restarts: m.Restarts(), Detail: r.Text(m.Detail()), Slot: slotOrNull(m.Slot()), Since: m.Since(),
 	}
 }
 
@@ -118,8 +123,11 @@ func printRoll(w io.Writer, all roll) {
 		if s.Native {
 			kind = "native service"
 		}
-		rows = append(rows, []string{s.Name, s.Version, s.State, kind, pidText(s.PID), "-", number(s.Restarts),
-			orDash(s.Detail)})
+		detail := orDash(s.Detail)
+		if s.Earlier {
+			detail += fmt.Sprintf(" (since attempt %d)", s.Since)
+		}
+		rows = append(rows, []string{s.Name, s.Version, s.State, kind, pidText(s.PID), "-", number(s.Restarts), detail})
 	}
 	for _, d := range all.Daemons {
 		rows = append(rows, []string{d.Name, "-", d.stateText(), "daemon", pidText(d.PID), memoryText(d.PSSBytes),

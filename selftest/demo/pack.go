@@ -89,6 +89,13 @@ func WithCore(bin, output, version, program, dir string) (string, error) {
 	return set, p.Set(bundles, version, set)
 }
 
+// Again packs a set of the services of v1.0.0, which Make has put into output, under another version, into dir. It
+// returns the set's file.
+func Again(bin, output, version, dir string) (string, error) {
+	set := filepath.Join(dir, "system.nxs")
+	return set, packer(bin, output, nil).Set(filepath.Join(output, "work", "1.0.0", "bundles"), version, set)
+}
+
 // Many packs a set with that many bundles into dir. Each has the plain service of v1.0.0, which Make has put into
 // output, under a name of its own. It returns the set's file.
 func Many(bin, output string, bundles int, dir string) (string, error) {

@@ -60,7 +60,11 @@ func (h *Host) Services(set *oracle.Set, slot string) (found []error) {
 			found = append(found, fmt.Errorf("service %s is of slot %q", service.Name, oracle.Text(service.Slot)))
 		}
 		env := Proc{PID: service.PID}.Env()
-		if err == nil && !slices.Contains(env, "NEXUS_SLOT="+slot) {
+		from := slices.Contains(env, "NEXUS_SLOT="+slot)
+		if service.Earlier { // it was started from either slot
+			from = slices.Contains(env, "NEXUS_SLOT=a") || slices.Contains(env, "NEXUS_SLOT=b")
+		}
+		if err == nil && !from {
 			found = append(found, fmt.Errorf("service %s runs with %q", service.Name, env))
 		}
 		delete(programs, service.Name)

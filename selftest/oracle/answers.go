@@ -127,6 +127,7 @@ type Roll struct {
 		PID      int     `json:"pid"`
 		Slot     *string `json:"slot"`
 		Restarts int     `json:"restarts"`
+		Earlier  bool    `json:"earlier"` // its program was started in an earlier attempt
 	} `json:"services"`
 	Daemons []struct {
 		Name     string `json:"name"`

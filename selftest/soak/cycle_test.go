@@ -16,6 +16,7 @@ type Run struct {
 	Other   *oracle.Set // what the rival brought
 	Cleared bool        // whether its quarantine was ended first
 	Before  oracle.State
+	Ran     map[string]int // the process of each healthy service before
 	After   oracle.State
 	Verbs   []*kit.Verb // of the operator
 	Second  *kit.Verb   // of the rival
@@ -36,6 +37,9 @@ func (s *Soak) cycle(c Cycle) (*Run, error) {
 	}
 	before, err := kit.FingerprintOf(s.at("system"))
 	if err != nil {
+		return r, err
+	}
+	if r.Ran, err = s.healthy(); err != nil {
 		return r, err
 	}
 	shown, sequence := s.host.Shown(), s.sequence
@@ -62,7 +66,7 @@ func (s *Soak) cycle(c Cycle) (*Run, error) {
 	if err := s.check(); err != nil {
 		return r, err
 	}
-	return r, s.unchanged(r, before, sequence)
+	return r, errors.Join(s.goOn(r), s.unchanged(r, before, sequence))
 }
 
 // choose picks the sets, and clears a quarantine that the plan does not want.

@@ -43,6 +43,7 @@ type key struct{ holder, facet string }
 func (f *fabric) endow(daemon string, channel *vat.Parent) (err error) {
 	f.ends.channels[daemon] = channel
 	delete(f.introduced, daemon) // this instance has not looked up anything yet
+	maps.DeleteFunc(f.links, func(k key, l *link) bool { return k.holder == daemon && isBundle(l.edge.From) })
 	if daemon == Runner {
 		f.forgetBundles()
 	}

@@ -1,6 +1,8 @@
 package links
 
 import (
+	"errors"
+	"slices"
 	"time"
 
 	"nexus/daemons/vat"
@@ -9,7 +11,8 @@ import (
 // Ended handles a holder's report that one of its links has ended, and has the link made again. If an end died, its
 // restart makes its links again anyway. If both ends run, the link ended for another reason: a guard closed it, or one
 // end was stopped while the other wrote. Only a report about the newest link of a facet counts, and only once, so false
-// reports gain nothing. Links of bundles are forgotten: they look names up again.
+// reports gain nothing. The runner reports the links that bundles no longer use; these are forgotten. A link to a
+// bundle is kept for when another program serves in place of the one that has ended (Resume).
 func (l *Links) Ended(holder string, ended vat.Ended) {
 	k := key{holder, ended.Facet}
 	l.mu.Lock()
@@ -25,11 +28,24 @@ func (l *Links) Ended(holder string, ended vat.Ended) {
 	case it == nil || it.number != ended.Link || it.healed:
 		return
 	case isBundle(it.edge.From):
-		f.drop(k)
 		return
 	}
 	it.healed = true
 	go l.heal(k, it)
+}
+
+// Resume makes links again that a program of a bundle served, which has ended: the runner says that another one serves
+// in its place. It makes only what its holder still has, and may still have.
+func (l *Links) Resume(numbers []uint64) (err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f := &l.fabric
+	for k, it := range f.links {
+		if isBundle(it.edge.From) && slices.Contains(numbers, it.number) {
+			err = errors.Join(err, f.link(k.holder, it.edge))
+		}
+	}
+	return err
 }
 
 // heal makes a link again after a pause, which doubles each time unless the link has held for a while.

@@ -15,6 +15,8 @@ type Guard struct {
 	observe func(Reason)
 	files   *Files // nil: the peer may not send descriptors
 	budget  *Budget
+	until   func() bool // nil: it forwards to no other connection that could end
+	relays  bool        // the peer calls capabilities that are on other connections
 
 	// Used only by Decode's goroutine.
 	framer  framer
@@ -45,6 +47,14 @@ func Greet() Option { return func(g *Guard) { g.pace.patience.greet = GreetTimeo
 // counts as in flight until it has returned there, even if this connection has ended. Otherwise a caller that keeps
 // giving up calls would make the other peer look like one that never returns.
 func Forwards() Option { return func(g *Guard) { g.forwards = true } }
+
+// Until is for connections whose calls are forwarded to another one, which is over once that says so. A call that fails
+// then ends this connection in place of an answer: its client must not ask here again.
+func Until(over func() bool) Option { return func(g *Guard) { g.until = over } }
+
+// Relays is for connections whose peer is given capabilities that are on other connections. A call that fails because
+// one of those has ended fails as disconnected; the library forgets that where it could not even send the call.
+func Relays() Option { return func(g *Guard) { g.relays = true } }
 
 // New returns a guard for the stream, which it takes over.
 func New(stream Stream, options ...Option) *Guard {
@@ -86,6 +96,18 @@ func (g *Guard) HangUp() error {
 	g.close()
 	g.out.drain(closeTimeout)
 	return g.stream.Close()
+}
+
+// Ended reports whether the connection has ended. It does so before any call has failed because of that.
+func (g *Guard) Ended() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	select {
+	case <-g.over:
+		return true
+	default:
+		return g.refused != nil
+	}
 }
 
 // Outlives reports whether the library may outlive the connection; see HangUp.

@@ -3,8 +3,10 @@ package guard
 import (
 	"errors"
 	"net"
+	"strings"
 
 	"capnproto.org/go/capnp/v3"
+	"capnproto.org/go/capnp/v3/rpc"
 	rpccp "capnproto.org/go/capnp/v3/std/capnp/rpc"
 )
 
@@ -18,6 +20,12 @@ func (g *Guard) Encode(msg *capnp.Message) error {
 	m, err := rpccp.ReadRootMessage(msg)
 	if err != nil {
 		return g.end(err)
+	}
+	if g.until != nil && fails(m) && g.until() {
+		g.end(net.ErrClosed)
+	}
+	if g.relays && fails(m) {
+		sayDisconnected(m)
 	}
 	alone, err := g.note(m)
 	switch {
@@ -36,6 +44,30 @@ func (g *Guard) Encode(msg *capnp.Message) error {
 // asks reports whether a message of the library is a question.
 func asks(m rpccp.Message) bool {
 	return m.Which() == rpccp.Message_Which_call || m.Which() == rpccp.Message_Which_bootstrap
+}
+
+// fails reports whether a message of the library is the failure of a call.
+func fails(m rpccp.Message) bool {
+	if m.Which() != rpccp.Message_Which_return {
+		return false
+	}
+	ret, err := m.Return()
+	return err == nil && ret.Which() == rpccp.Return_Which_exception
+}
+
+// sayDisconnected gives the failure of a call for which there was no connection any more its kind.
+func sayDisconnected(m rpccp.Message) {
+	ret, err := m.Return()
+	if err != nil {
+		return
+	}
+	e, err := ret.Exception()
+	if err != nil || e.Type() != rpccp.Exception_Type_failed {
+		return
+	}
+	if why, err := e.Reason(); err == nil && strings.HasSuffix(why, rpc.ExcClosed.Error()) {
+		e.SetType(rpccp.Exception_Type_disconnected)
+	}
 }
 
 // write writes one message. Unless now is set, it may wait to be written together with others.

@@ -1,8 +1,9 @@
 // Command web is a small HTTP server for tests and documents. It serves on the sockets that it is handed
 // (sd_listen_fds(3)), or opens one where LISTEN_ON says. It answers each request with its greeting, which may be that
 // of the data bundle `pages`, and its version; with state, also with how many visits there were. /env shows its
-// arguments and environment, /device/NAME uses a device, /dial/PORT connects to a port of the machine. When it is told
-// to end it first answers what it has accepted.
+// arguments and environment, /device/NAME uses a device, /dial/PORT connects to a port of the machine, and /hold keeps
+// the connection: it answers each line with how many lines it has had from all; /end ends it. When it is told to end it
+// first answers what it has accepted.
 //
 //	go build -ldflags '-X main.version=1.1.0' ./selftest/demo/web
 package main
@@ -21,6 +22,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 )
 
@@ -113,6 +115,8 @@ func handler() http.Handler {
 		fmt.Fprintf(w, "%q\n%s\nPID=%d\n", os.Args, strings.Join(os.Environ(), "\n"), os.Getpid())
 	})
 	mux.HandleFunc("/device/{name}", func(w http.ResponseWriter, r *http.Request) { use(w, given[r.PathValue("name")]) })
+	mux.HandleFunc("/hold", hold)
+	mux.HandleFunc("/end", func(http.ResponseWriter, *http.Request) { os.Exit(1) })
 	mux.HandleFunc("/dial/{port}", func(w http.ResponseWriter, r *http.Request) { dial(w, r.PathValue("port")) })
 	return mux
 }
@@ -173,6 +177,26 @@ func (c *counter) next() string {
 		return ", " + err.Error()
 	}
 	return fmt.Sprintf(", visit %d", visits)
+}
+
+// lines is how many lines have come over connections that are kept.
+var lines atomic.Uint64
+
+// hold answers each line of a connection, until that ends.
+func hold(w http.ResponseWriter, _ *http.Request) {
+	conn, buffered, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	for {
+		if _, err := buffered.ReadString('\n'); err != nil {
+			return
+		}
+		if _, err := fmt.Fprintf(conn, "%d from %s\n", lines.Add(1), version); err != nil {
+			return
+		}
+	}
 }
 
 // dial connects to a port of this machine, and tells how that went.

@@ -1,0 +1,207 @@
+package world_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"capnproto.org/go/capnp/v3"
+
+	"nexus/capnpgen/service"
+	"nexus/capnpgen/vote"
+	lookup "nexus/daemons/discovery"
+	"nexus/daemons/vat"
+	"nexus/daemons/world"
+	"nexus/libupdates/bootctl"
+	"nexus/libupdates/nxb"
+	"nexus/libupdates/updatestest"
+)
+
+// providers returns a set with two services of this version, one that takes links and one that does not, and two that
+// are the same in every such set and hold one of them each.
+func providers(t testing.TB, version string) []byte {
+	t.Helper()
+	key := updatestest.Key(1)
+	abilities := []string{nxb.AbilityService, nxb.AbilityNative}
+	holder := func(name, of string) updatestest.Made {
+		return updatestest.Bundle(name, "1.0.0", abilities, world.Program("keep 1.0.0 "+of), key).Asking(of,
+			"BundleMgr")
+	}
+	return updatestest.Archive(t, key, version,
+		holder("holder.linked", "bundle/linked"), holder("holder.plain", "bundle/plain"),
+		updatestest.Bundle("linked", version, abilities, world.Program("link "+version+" BundleMgr"), key).
+			Asking("BundleMgr"),
+		updatestest.Bundle("plain", version, abilities, world.Program("serve "+version), key))
+}
+
+// assent votes for each attempt that the state shows.
+func assent(ctx context.Context, b *vat.Endowments, wanted func(world.State) bool) func(world.State) bool {
+	return func(s world.State) bool {
+		b.Use("HealthVote").Call(ctx, func(client capnp.Client) error {
+			answer, release := vote.HealthVote(client).Cast(ctx, func(p vote.HealthVote_cast_Params) error {
+				p.SetBoot(s.Boot)
+				p.SetHealthy(true)
+				return nil
+			})
+			defer release()
+			_, err := answer.Struct()
+			return err
+		})
+		return wanted(s)
+	}
+}
+
+// versionBy asks by a holding.
+func versionBy(ctx context.Context, h *vat.Holding) (version string, err error) {
+	err = h.Call(ctx, func(client capnp.Client) error {
+		answer, release := service.Service(client).Version(ctx, nil)
+		defer release()
+		res, err := answer.Struct()
+		if err == nil {
+			version, err = res.Version()
+		}
+		return err
+	})
+	return version, err
+}
+
+// TestHoldersOfAReplacedService has a daemon and two bundles hold services that an update replaces, one that takes
+// links itself and one that execd stands in for. By the same holdings they reach the successor, and after the rollback
+// the one before again. Nobody looks a name up again.
+func TestHoldersOfAReplacedService(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	w := world.New(t)
+	endowed := make(chan *vat.Endowments, 1)
+	w.Visit(func(ctx context.Context, b *vat.Endowments) error {
+		endowed <- b
+		<-ctx.Done()
+		return nil
+	})
+	w.Start(providers(t, "1.0.0"), updatestest.Key(1).Public())
+	b, o := <-endowed, w.Operator()
+	o.AwaitState("the first set", 50*time.Millisecond, assent(ctx, b, committed(bootctl.A)))
+	holdings := map[string]*vat.Holding{}
+	for _, name := range []string{"bundle/linked", "bundle/plain"} {
+		find(t, ctx, w, b, name).Release()
+		holdings[name] = b.Use(lookup.Facet(name))
+	}
+	reach := func(version string) {
+		t.Helper()
+		for name, holding := range holdings {
+			winding(w, func() {
+				if got, err := versionBy(ctx, holding); got != version || err != nil {
+					t.Errorf("%s: %q, %v, want %s", name, got, err, version)
+				}
+			})
+		}
+		o.AwaitState("the holders", 50*time.Millisecond, assent(ctx, b, func(world.State) bool {
+			all, err := o.Services(ctx)
+			return err == nil && slices.Contains(all, "holder.linked 1.0.0: "+version) &&
+				slices.Contains(all, "holder.plain 1.0.0: "+version)
+		}))
+	}
+	reach("1.0.0")
+	before := processes(t, o, bootctl.A)
+	update(t, o, providers(t, "1.1.0"))
+	o.AwaitState("the commit", 50*time.Millisecond, assent(ctx, b, committed(bootctl.B)))
+	reach("1.1.0")
+	if err := o.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	o.AwaitState("the rollback", 50*time.Millisecond, assent(ctx, b, committed(bootctl.A)))
+	reach("1.0.0")
+	after := processes(t, o, bootctl.A)
+	for name, pid := range before {
+		if same := after[name] == pid; same != (name != "linked" && name != "plain") {
+			t.Errorf("%s is process %d, and was %d", name, after[name], pid)
+		}
+	}
+}
+
+// TestOneRetryIsEnough calls services without a pause while updates replace them. A call that fails does so as
+// disconnected, and never hangs; looked up once more, the service answers.
+func TestOneRetryIsEnough(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	w := world.New(t)
+	endowed := make(chan *vat.Endowments, 1)
+	w.Visit(func(ctx context.Context, b *vat.Endowments) error {
+		endowed <- b
+		<-ctx.Done()
+		return nil
+	})
+	w.Start(providers(t, "1.0.0"), updatestest.Key(1).Public())
+	b, o := <-endowed, w.Operator()
+	o.AwaitState("the first set", 50*time.Millisecond, assent(ctx, b, committed(bootctl.A)))
+	calling, stop := context.WithCancel(ctx)
+	manager := managerOf(t, ctx, w, "holder.plain")
+	clients := map[string]lookUp{
+		"a daemon, of one that takes links": byLink(b, "bundle/linked"),
+		"a daemon, of one that does not":    byLink(b, "bundle/plain"),
+		"a bundle that does not, of the same": func(ctx context.Context) (capnp.Client,
+			error) {
+			return get(ctx, manager, "bundle/plain", false)
+		},
+	}
+	results := make(chan error, len(clients))
+	for name, client := range clients {
+		winding(w, func() {
+			for findAndCall(ctx, client) != nil && ctx.Err() == nil {
+				time.Sleep(time.Millisecond) // it has not registered yet
+			}
+		})
+		go func() { results <- callOn(calling, ctx, name, client) }()
+	}
+	slot := bootctl.B
+	for _, next := range []string{"1.1.0", "1.2.0", "1.3.0"} {
+		update(t, o, providers(t, next))
+		o.AwaitState("the commit of "+next, 50*time.Millisecond, assent(ctx, b, committed(slot)))
+		slot = slot.Other()
+	}
+	stop()
+	for range clients {
+		if err := <-results; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// A lookUp finds a service.
+type lookUp func(context.Context) (capnp.Client, error)
+
+func byLink(b *vat.Endowments, name string) lookUp {
+	return func(ctx context.Context) (capnp.Client, error) { return lookup.Find(ctx, b, name) }
+}
+
+// callOn calls a service until calling ends. It returns the error of the first call that fails twice in a row, or
+// otherwise than as disconnected.
+func callOn(calling, ctx context.Context, name string, find lookUp) error {
+	again := 0
+	for calling.Err() == nil {
+		err := findAndCall(ctx, find)
+		if vat.Disconnected(err) {
+			again++
+			err = findAndCall(ctx, find)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	if again == 0 {
+		return errors.New(name + ": no call met a replacement")
+	}
+	return nil
+}
+
+func findAndCall(ctx context.Context, find lookUp) error {
+	client, err := find(ctx)
+	if err != nil {
+		return err
+	}
+	defer client.Release()
+	return version(ctx, client)
+}
