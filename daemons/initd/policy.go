@@ -262,6 +262,6 @@ func (s *system) servePowers(facet string) capnp.Client {
 		return capnp.Client(powers.PowerJudge_ServerToClient(judgeServer{s.judge}))
 	}
 	return capnp.Client(powers.BundleSockets_ServerToClient(&socketServer{
-		judge: s.judge, listeners: s.listeners, hand: s.handSocket, states: s.states, trees: s.trees,
+		judge: s.judge, listeners: s.listeners, lender: &s.lender, hand: s.handSocket, states: s.states, trees: s.trees,
 	}))
 }

@@ -115,6 +115,7 @@ func (l *listeners) close(all []powers.Power) {
 type socketServer struct {
 	judge     *judge
 	listeners *listeners
+	lender    *lender
 	hand      func(ticket string, socket *os.File) error
 	states    *stateKeeper
 	trees     *treeView
@@ -161,12 +162,16 @@ func (s *socketServer) Holds(ctx context.Context, call rpc.BundleSockets_holds) 
 	if err != nil {
 		return err
 	}
-	same := s.refuse(o) == nil && s.listeners.holds(powers.Of(powers.ListenTCP, o.powers))
+	res.SetSame(s.holds(ctx, o))
+	return nil
+}
+
+func (s *socketServer) holds(ctx context.Context, o openCall) bool {
+	same := s.refuse(o) == nil && s.listeners.holds(powers.Of(powers.ListenTCP, o.powers)) && s.holdsDevices(o)
 	for _, p := range powers.Of(powers.State, o.powers) {
 		same = same && s.states.holds(ctx, o.bundle, o.set, o.user, p.Size)
 	}
-	res.SetSame(same)
-	return nil
+	return same
 }
 
 // places are the paths of what a program gets; empty: it gets none.
@@ -241,8 +246,7 @@ func (s *socketServer) give(ctx context.Context, o openCall) (given places, err 
 func (s *socketServer) giveDevices(o openCall) error {
 	rules, _ := s.judge.now()
 	for _, p := range powers.Of(powers.Device, o.powers) {
-		is := rules.Devices[p.Name]
-		device, err := plat.OpenDevice(is.Path, is.Write)
+		device, err := s.lender.open(use{o.bundle, p.Name}, rules.Devices[p.Name])
 		if err != nil {
 			return err
 		}
@@ -253,6 +257,16 @@ func (s *socketServer) giveDevices(o openCall) error {
 		}
 	}
 	return nil
+}
+
+// holdsDevices reports whether a program that runs has the devices that it would be given now.
+func (s *socketServer) holdsDevices(o openCall) bool {
+	rules, _ := s.judge.now()
+	same := true
+	for _, p := range powers.Of(powers.Device, o.powers) {
+		same = s.lender.holds(use{o.bundle, p.Name}, rules.Devices[p.Name]) && same // each is asked, and forgotten
+	}
+	return same
 }
 
 // Keep closes the sockets that the running publication does not use.

@@ -26,6 +26,7 @@ type system struct {
 	keys      *keyring
 	judge     *judge
 	listeners *listeners
+	lender    lender
 	trees     *treeView
 	states    *stateKeeper            // nil: bundles keep none
 	holdings  map[string]*vat.Holding // initd's own facets

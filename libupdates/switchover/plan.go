@@ -87,11 +87,16 @@ func (r Running) goesOn(next Service) bool {
 	return r.Same(next) && r.Healthy && r.Holds && !r.Ending
 }
 
-// excludes reports whether two services cannot run at the same time: they have the same name, and so the same state
-// and registration, the same user, or the same listening socket.
+// excludes reports whether two services of different sets do not run at the same time: they have the same name, and so
+// the same state and registration, the same user, the same listening socket, or the same device, which may be one that
+// only one program can have open.
 func (s Service) excludes(other Service) bool {
-	return s.Name == other.Name || s.User == other.User ||
-		slices.ContainsFunc(powers.Of(powers.ListenTCP, s.Powers), func(p powers.Power) bool {
-			return slices.Contains(powers.Of(powers.ListenTCP, other.Powers), p)
-		})
+	return s.Name == other.Name || s.User == other.User || s.shares(powers.ListenTCP, other) ||
+		s.shares(powers.Device, other)
+}
+
+func (s Service) shares(kind powers.Kind, other Service) bool {
+	return slices.ContainsFunc(powers.Of(kind, s.Powers), func(p powers.Power) bool {
+		return slices.Contains(powers.Of(kind, other.Powers), p)
+	})
 }
