@@ -11,6 +11,7 @@
 //	slots       the two slots on disk: stage, verify, empty, open
 //	bootctl     the boot record and the A/B state machine: a pure value, and its bytes
 //	health      the verdict on a boot attempt: a pure value, events in, actions out
+//	switchover  which services go on over a switch, and which start: a pure function
 //	bundlestate the state of bundles: which generation of it belongs to which version
 //	statefs     values that survive a reboot, in a state folder
 //	statedisk   whether a disk is ours, new, or foreign
