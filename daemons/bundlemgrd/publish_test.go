@@ -127,7 +127,7 @@ func TestPublishRefused(t *testing.T) {
 			return bootctl.B, v.stage(bootctl.B, "1.1.0", updatestest.Bundle("x", "1.1.0", []string{nxb.AbilityService},
 				object, key))
 		}, "wrong-architecture"},
-		{"data that is no tree", func(v *device) (bootctl.Slot, nxs.Digest) {
+		{"data that is not a tree", func(v *device) (bootctl.Slot, nxs.Digest) {
 			return bootctl.B, v.stage(bootctl.B, "1.1.0", service("1.1.0"),
 				updatestest.Bundle("x", "1.1.0", []string{nxb.AbilityData}, []byte("any bytes"), key))
 		}, "bad-tree"},

@@ -146,7 +146,7 @@ func TestLogSince(t *testing.T) {
 		}
 	}
 	for _, since := range []string{"yesterday", "-10m", "0s", "1970-01-01"} {
-		if got := p.nx("log", "--since="+since); got.status != 2 || !strings.Contains(got.stderr, "is no time") {
+		if got := p.nx("log", "--since="+since); got.status != 2 || !strings.Contains(got.stderr, "is not a time") {
 			t.Errorf("--since %s: status %d, %s", since, got.status, got.stderr)
 		}
 	}

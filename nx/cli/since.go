@@ -34,7 +34,7 @@ func parseDate(flag, text, nor string) (int64, error) {
 			return t.UnixMilli(), nil
 		}
 	}
-	return 0, wrongUsage("%s %q is no time (2006-01-02T15:04:05Z)%s", flag, text, nor)
+	return 0, wrongUsage("%s %q is not a time (2006-01-02T15:04:05Z)%s", flag, text, nor)
 }
 
 // shown remembers the last records that were shown. A follower that starts again gets some of them again, and a new
