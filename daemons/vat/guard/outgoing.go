@@ -65,9 +65,15 @@ func sayDisconnected(m rpccp.Message) {
 	if err != nil || e.Type() != rpccp.Exception_Type_failed {
 		return
 	}
-	if why, err := e.Reason(); err == nil && strings.HasSuffix(why, rpc.ExcClosed.Error()) {
+	if why, err := e.Reason(); err == nil && gone(why) {
 		e.SetType(rpccp.Exception_Type_disconnected)
 	}
+}
+
+// gone reports whether these are the library's words for a call whose connection had ended: before the call was sent,
+// or while it was written to a socket that had just been closed.
+func gone(why string) bool {
+	return strings.HasSuffix(why, rpc.ExcClosed.Error()) || strings.Contains(why, "stream transport: send: write ")
 }
 
 // write writes one message. Unless now is set, it may wait to be written together with others.

@@ -1,6 +1,10 @@
 package guard
 
-import "testing"
+import (
+	"testing"
+
+	"capnproto.org/go/capnp/v3/rpc"
+)
 
 // TestReleaseWaits has a capability kept for a waiting message when the peer releases it: the library is told once the
 // message has gone, and the peer may not refer to it meanwhile.
@@ -80,5 +84,20 @@ func TestLanes(t *testing.T) {
 	}
 	if q.exit(first); q.behind(to(3)) {
 		t.Error("a call waits behind nothing")
+	}
+}
+
+// TestGone has the words of failed calls as the library passes them on.
+func TestGone(t *testing.T) {
+	for why, want := range map[string]bool{
+		"service.capnp:Service.version: " + rpc.ExcClosed.Error():                                         true,
+		"rpc: send message: rpc: send message: transport: stream transport: send: write rpc: EOF":         true,
+		"rpc: send message: transport: stream transport: send: write unix @->@a: write: broken pipe":      true,
+		"rpc: send message: transport: stream transport: send: message is 5000000 bytes, at most 4194304": false,
+		"cannot write greeting: no space left":                                                            false,
+	} {
+		if got := gone(why); got != want {
+			t.Errorf("%q: %v", why, got)
+		}
 	}
 }
