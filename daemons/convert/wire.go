@@ -17,9 +17,6 @@ func Refuse(make func() (keystore.Refusal, error), cause error) error {
 	if cause == nil {
 		return nil
 	}
-	if cause == nil {
-		return nil
-	}
 	r, err := make()
 	if err != nil {
 		return err

@@ -188,12 +188,12 @@ func (s *service) say(ctx context.Context, native bool, state health.State, deta
 		}
 	})
 	if state.Reason() != "" || state == health.Healthy && !native {
-		s.servesNot()
+		s.endWaits()
 	}
 }
 
-// servesNot ends the wait of those who would use the service, unless its successor is what they wait for.
-func (s *service) servesNot() {
+// endWaits ends the waits of those who want to use the service, unless they wait for its successor.
+func (s *service) endWaits() {
 	if !s.isLeaving() {
 		s.sup.forwarder.fails(s.spec.name)
 	}

@@ -235,7 +235,7 @@ func (s *service) failedBy(err error) {
 		s.State, s.Detail, s.damaged = stateOf(err), err.Error(), damaged
 		s.noteFailure(s.Detail)
 	})
-	s.servesNot()
+	s.endWaits()
 }
 
 // report reports that a program of the service ended as it should not have.
@@ -252,7 +252,7 @@ func (s *service) fail(how health.State, detail string) {
 		s.State, s.Detail = how, detail
 		s.noteFailure(detail)
 	})
-	s.servesNot()
+	s.endWaits()
 }
 
 // noteFailure records the failure and the program's last output. The supervisor's lock is held.

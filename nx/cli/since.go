@@ -23,7 +23,7 @@ func (v *logShowVerb) parseTimes() (err error) {
 		v.within = uint64(ago.Milliseconds())
 		return nil
 	}
-	v.since, err = parseDate("--since", v.Since, " and no duration (10m)")
+	v.since, err = parseDate("--since", v.Since, ", and not a duration (10m)")
 	return err
 }
 

@@ -48,7 +48,16 @@ func (d *Disk) Kind(name string) (fs.FileMode, error) {
 func (d *Disk) Open(name string) (durable.ReadFile, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if err := d.begin("open", name); err != nil {
+	n, err := d.file("open", name)
+	if err != nil {
+		return nil, err
+	}
+	return &readHandle{disk: d, name: name, node: n, reader: bytes.NewReader(n.data)}, nil
+}
+
+// file begins an operation on a file, and returns it. The caller holds the lock.
+func (d *Disk) file(verb, name string) (*node, error) {
+	if err := d.begin(verb, name); err != nil {
 		return nil, err
 	}
 	n, err := d.entry(name)
@@ -58,7 +67,7 @@ func (d *Disk) Open(name string) (durable.ReadFile, error) {
 	if err != nil {
 		return nil, failed("open", name, err)
 	}
-	return &readHandle{disk: d, name: name, node: n, reader: bytes.NewReader(n.data)}, nil
+	return n, nil
 }
 
 // Readlink implements durable.ReadFS.
@@ -119,15 +128,9 @@ func (d *Disk) Create(name string, _ fs.FileMode) (durable.File, error) {
 func (d *Disk) Reopen(name string) (durable.File, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if err := d.begin("reopen", name); err != nil {
-		return nil, err
-	}
-	n, err := d.entry(name)
-	if err == nil && n.kind != file {
-		err = syscall.EISDIR
-	}
+	n, err := d.file("reopen", name)
 	if err != nil {
-		return nil, failed("open", name, err)
+		return nil, err
 	}
 	return &writeHandle{disk: d, name: name, node: n}, nil
 }
