@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -27,10 +28,10 @@ func sabotaged(t *testing.T, m qemu.Machine) qemu.Machine {
 	return m
 }
 
-// build builds a program for a guest.
-func build(t *testing.T, arch, program, source string) {
+// build builds a program for a guest, with these flags of the linker besides.
+func build(t *testing.T, arch, program, source string, flags ...string) {
 	t.Helper()
-	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", program, source)
+	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w "+strings.Join(flags, " "), "-o", program, source)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("cannot build %s: %v\n%s", source, err, out)

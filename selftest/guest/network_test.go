@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -85,11 +84,7 @@ func networkSet(t *testing.T, arch, version string) string {
 	output := filepath.Join("../../out/guest", arch, "demo")
 	p := demo.Packer{Bin: "../../bin", Key: filepath.Join(output, "keys", "demo")}
 	in, set, web := filepath.Join(dir, "in"), filepath.Join(dir, "system.nxs"), filepath.Join(dir, "web")
-	cmd := exec.Command("go", "build", "-ldflags", "-s -w -X main.version="+version, "-o", web, "../demo/web")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOARCH="+arch)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	build(t, arch, web, "nexus/selftest/demo/web", "-X main.version="+version)
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	busybox, err := kernel.Busybox(ctx, top().Cache, arch, io.Discard)

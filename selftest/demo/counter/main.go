@@ -37,7 +37,7 @@ func main() {
 	<-end
 }
 
-// next counts one more start, in one step: a cut leaves the old number or the new one.
+// next counts one more start, durably and in one step: a cut leaves the old number or the new one.
 func next(dir string) (int, error) {
 	name := filepath.Join(dir, "count")
 	text, err := os.ReadFile(name)
@@ -51,7 +51,16 @@ func next(dir string) (int, error) {
 		return 0, err
 	}
 	fmt.Fprintln(f, count)
-	return count, errors.Join(f.Sync(), f.Close(), os.Rename(name+".new", name))
+	return count, errors.Join(f.Sync(), f.Close(), os.Rename(name+".new", name), syncFolder(dir))
+}
+
+// syncFolder makes the names in a folder durable: without it a power cut may undo a rename.
+func syncFolder(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
 }
 
 func fill(dir string) {
