@@ -107,7 +107,7 @@ func (a attempt) but(kinds ...string) attempt {
 // attempts returns all attempts, grouped by target.
 func attempts() []attempt {
 	return slices.Concat(files(), sockets(), processes(), threads(), kernel(), powers(), serving(), keeping(),
-		reading())
+		reading(), using())
 }
 
 // lay makes the probe's targets in a new folder. The listeners stay until the returned function is called.

@@ -24,6 +24,7 @@ const (
 	preyFD    = 3 // the targets, up to the end of file; empty: only the start is measured
 	programFD = 4 // for a starter: the payload, which is the probe's own program
 	handedFD  = 5 // for a starter: the listening socket that is granted
+	deviceFD  = 6 // for a starter: the device that is granted
 )
 
 // inside attacks and prints the outcomes on standard output.
@@ -77,7 +78,7 @@ func starter(kind string) error {
 		Confinement: &c,
 		Group:       group,
 	}
-	empower(kind, &cmd, os.NewFile(handedFD, "socket"))
+	empower(kind, &cmd, os.NewFile(handedFD, "socket"), os.NewFile(deviceFD, grantedDevice))
 	process, err := spawner.Spawn(cmd)
 	if err != nil {
 		return err

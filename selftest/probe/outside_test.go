@@ -129,6 +129,11 @@ func (g *ground) run(kind string, part []string, c *plat.Confinement, p *prey) (
 		return nil, nil, err
 	}
 	defer socket.Close()
+	device, err := plat.OpenDevice(grantedDevice, false)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer device.Close()
 	hand, handed, err := os.Pipe()
 	if err != nil {
 		return nil, nil, err
@@ -142,7 +147,7 @@ func (g *ground) run(kind string, part []string, c *plat.Confinement, p *prey) (
 	defer says.Close()
 	cmd := plat.Command{
 		Path: g.program, Argv: append([]string{kind}, part...), Dir: "/", Stdout: says, Stderr: os.Stderr,
-		Extra: []*os.File{hand, program, socket}, Confinement: c,
+		Extra: []*os.File{hand, program, socket, device}, Confinement: c,
 	}
 	if kind == kindStarter {
 		cmd.Env = []string{envGroups + "=" + g.groups.Dir(), envBundles + "=" + g.prey.Granted["bundles"],

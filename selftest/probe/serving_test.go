@@ -17,16 +17,17 @@ const (
 	kindServer = "server" // several listening sockets, of which it is handed one here
 	kindBinder = "binder" // one listening socket, which it is handed, and gets as well when it makes one
 	kindClient = "client" // it may connect to grantedPort
+	kindLent   = "device" // a device, which it is handed for reading
 )
 
 // grantedPort is a port at which nobody needs to listen.
 const grantedPort = 9
 
 // empowered lists the kinds of payloads with a power.
-func empowered() []string { return []string{kindServer, kindBinder, kindClient, kindKeeper} }
+func empowered() []string { return []string{kindServer, kindBinder, kindClient, kindKeeper, kindLent} }
 
 // empower grants a kind of payload its powers, as execd does.
-func empower(kind string, cmd *plat.Command, socket *os.File) {
+func empower(kind string, cmd *plat.Command, socket, device *os.File) {
 	switch kind {
 	case kindServer:
 		cmd.Confinement.Calls = plat.CallsServer
@@ -38,6 +39,9 @@ func empower(kind string, cmd *plat.Command, socket *os.File) {
 	case kindKeeper:
 		cmd.Confinement.Paths = append(cmd.Confinement.Paths, stateRule(os.Getenv(envBundles)),
 			treeRule(os.Getenv(envTrees)))
+		return
+	case kindLent:
+		cmd.Extra = append(cmd.Extra, device)
 		return
 	default:
 		return
