@@ -184,6 +184,11 @@ interface UpdateStage {
   # What a sender need not send, and what a delta may build on: the SHA-256, 32 bytes each, of every payload of the sets
   # on this device, each once, in ascending order. They are from the signed indexes: a stage reads the payloads
   # themselves, and refuses a delta as `missing-base` if one that it needs is damaged.
+
+  untilEnded @2 () -> (refusal :Keystore.Refusal);
+  # Waits until an operator calls UpdateRecovery.endStage, and is then refused as `cancelled`. For a sender that pauses
+  # between stages of one archive: it learns that it must not go on. Refused as `stage-in-progress` while the right to
+  # stage is reserved for operators.
 }
 
 interface StageProgress {
@@ -269,10 +274,10 @@ interface UpdateRecovery {
   # begin meanwhile. Refused as `stage-in-progress` while one is running; a stage is refused alike while the check runs.
 
   endStage @4 () -> (ended :Bool);
-  # Ends the running stage of any client; its sender is refused as `cancelled`. Returns when another stage could
-  # begin. What an interrupted stage has kept is dropped. `ended` is false if there was neither, or if the stage completed
-  # before. The right to stage is then reserved for
-  # operators, for a minute or until a switch: see UpdateStage.
+  # Ends the running stage of any client, and whoever waits in UpdateStage.untilEnded; the senders are refused as
+  # `cancelled`. Returns when another stage could begin. What an interrupted stage has kept is dropped. `ended` is false
+  # if there was none of these, or if the stage completed before. The right to stage is then reserved for operators, for
+  # a minute or until a switch: see UpdateStage.
 }
 
 struct SlotCheck {
