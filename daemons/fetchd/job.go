@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"capnproto.org/go/capnp/v3"
+
 	"nexus/capnpgen/update"
 	"nexus/daemons/updateclient"
 	"nexus/daemons/vat"
@@ -32,16 +34,24 @@ type job struct {
 	furthest int64 // how far one got when something came the last time
 }
 
-// run makes attempts until one succeeds, or fails for good.
+// run makes attempts until one succeeds, or fails for good, or an operator ends the stage.
 func (j *job) run(ctx context.Context) (updateclient.Set, error) {
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	go j.stager.Each(ctx, func(instance context.Context, stager capnp.Client) {
+		err := updateclient.UntilEnded(instance, update.UpdateStage(stager))
+		if instance.Err() == nil && !vat.Disconnected(err) {
+			end(err)
+		}
+	})
 	for idle := 0; ; {
 		set, err := j.attempt(ctx)
 		j.attempts++
 		if j.reached >= j.furthest+leastProgress {
 			idle, j.furthest = 0, j.reached
 		}
-		if ctx.Err() != nil {
-			return set, errGone
+		if err != nil && ctx.Err() != nil {
+			return set, gone(ctx)
 		}
 		if idle++; err == nil || !j.passes(err) || idle > maxIdle {
 			return set, err
@@ -52,13 +62,18 @@ func (j *job) run(ctx context.Context) (updateclient.Set, error) {
 		select {
 		case <-j.clock.After(pause):
 		case <-ctx.Done():
-			return updateclient.Set{}, errGone
+			return updateclient.Set{}, gone(ctx)
 		}
 	}
 }
 
-// errGone ends a fetch that nobody waits for.
-var errGone = refusal.New(refusal.Cancelled, "whoever asked for it went away")
+// gone returns why a fetch ended early: an operator ended it, or whoever asked for it went away.
+func gone(ctx context.Context) error {
+	if cause := context.Cause(ctx); cause != context.Canceled {
+		return cause
+	}
+	return refusal.New(refusal.Cancelled, "whoever asked for it went away")
+}
 
 // passes reports whether the next attempt may succeed. A registry that has not named the set is not waited for.
 func (j *job) passes(err error) bool {

@@ -74,6 +74,14 @@ func StageSystem(ctx context.Context, facet update.Updated, link *Link, sizeByte
 	return newSink(answer.Sink(), begun, link, release)
 }
 
+// UntilEnded waits until an operator ends stages, and returns that, or why it cannot wait.
+func UntilEnded(ctx context.Context, facet update.UpdateStage) error {
+	answer, release := facet.UntilEnded(ctx, nil)
+	defer release()
+	_, err := convert.Outcome(answer.Struct())
+	return err
+}
+
 func newSink(sink update.StageSink, begun func() error, link *Link, release func()) *Sink {
 	k := &Sink{stream: sink, end: sink.AddRef(), begun: begun, link: link, release: release}
 	k.stream.SetFlowLimiter(flowcontrol.NewFixedLimiter(windowBytes))

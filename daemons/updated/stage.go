@@ -67,6 +67,12 @@ func (s *stagerServer) Held(_ context.Context, call update.UpdateStage_held) err
 	return err
 }
 
+// UntilEnded waits until an operator ends stages.
+func (s *stagerServer) UntilEnded(ctx context.Context, call update.UpdateStage_untilEnded) error {
+	call.Go()
+	return answer(call.AllocResults, s.engine.Staging.UntilEnded(ctx))
+}
+
 // A sinkServer is the StageSink of one stage.
 type sinkServer struct {
 	staging *updater.Staging

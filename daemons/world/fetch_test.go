@@ -3,9 +3,11 @@ package world_test
 import (
 	"bytes"
 	"context"
+	"net/http"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"nexus/capnpgen/fetch"
 	capupdate "nexus/capnpgen/update"
@@ -130,5 +132,39 @@ func TestFetchesAreRefused(t *testing.T) {
 		if _, err := fetchFrom(t, t.Context(), w, reference); refusal.Of(err) != want {
 			t.Errorf("%.40q: got %v, want %s", reference, err, want)
 		}
+	}
+}
+
+// TestAnOperatorEndsAFetch ends a fetch that has no stage: the registry has not even named the set.
+func TestAnOperatorEndsAFetch(t *testing.T) {
+	l, host := ocitest.Lying(t)
+	reference := pushed(t, host)
+	w := shared(t)
+	asked := make(chan struct{}, maxRequests)
+	l.Lie = func(_ http.ResponseWriter, r *http.Request, _ http.Handler) bool {
+		asked <- struct{}{}
+		<-r.Context().Done()
+		return true
+	}
+	outcome := make(chan error, 1)
+	go func() {
+		_, err := fetchFrom(t, t.Context(), w, reference)
+		outcome <- err
+	}()
+	<-asked
+	o := w.Operator()
+	if ended, err := o.EndStage(); !ended || err != nil {
+		t.Errorf("ended %t, %v", ended, err)
+	}
+	if err := <-outcome; refusal.Of(err) != refusal.Cancelled {
+		t.Errorf("the fetch: %v, want %s", err, refusal.Cancelled)
+	}
+	if _, err := fetchFrom(t, t.Context(), w, reference); refusal.Of(err) != refusal.StageInProgress {
+		t.Errorf("another at once: %v, want %s", err, refusal.StageInProgress)
+	}
+	l.Lie = nil
+	w.Clock.Wind(2 * time.Minute)
+	if _, err := fetchFrom(t, t.Context(), w, reference); err != nil {
+		t.Errorf("another two minutes later: %v", err)
 	}
 }

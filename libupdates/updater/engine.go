@@ -38,6 +38,7 @@ func Open(cfg Config) (*Engine, error) {
 	return &Engine{
 		Staging: &Staging{
 			ledger: l, inspector: look, intake: in, slots: l.slots, place: l.place, log: l.log, cfg: &cfg,
+			waiters: map[chan struct{}]bool{},
 		},
 		Trial: &Trial{
 			ledger: l, inspector: look, slots: l.slots, log: l.log,

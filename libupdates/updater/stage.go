@@ -65,8 +65,9 @@ type Staging struct {
 	running  sync.WaitGroup
 
 	mu       sync.Mutex
-	stage    *Stage // the one under way
-	stopping bool   // no stage begins any more
+	stage    *Stage                 // the one under way
+	stopping bool                   // no stage begins any more
+	waiters  map[chan struct{}]bool // those in UntilEnded
 }
 
 // Stage starts to receive an archive, or refuses to, with an audit record. The context bounds how long it waits for the
@@ -153,43 +154,11 @@ func (g *Staging) leave() {
 	g.stage = nil
 }
 
-// EndStage ends the stage under way, or drops what an interrupted one has kept, and keeps the place for operators.
-// Nothing is kept to be resumed. It returns when the place is free.
-func (g *Staging) EndStage(ctx context.Context) (ended bool, err error) {
-	g.place.hold()
-	s := g.current()
-	if s == nil {
-		return g.forget()
-	}
-	s.cancel(refusal.New(refusal.Cancelled, "an operator ended the stage"))
-	select {
-	case <-s.over:
-		if s.err == nil {
-			return false, nil
-		}
-		_, err := g.forget()
-		return true, err
-	case <-ctx.Done():
-		return false, ctx.Err()
-	}
-}
-
 // current returns the stage under way, or nil.
 func (g *Staging) current() *Stage {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.stage
-}
-
-// forget drops what an interrupted stage has kept, and reports whether there was anything. Another stage that has begun
-// meanwhile is left alone.
-func (g *Staging) forget() (dropped bool, err error) {
-	if g.ledger.takePlace() != nil {
-		return false, nil
-	}
-	defer g.place.end()
-	dropped = g.slots.store.HasKept()
-	return dropped, g.slots.store.Forget()
 }
 
 // Stop lets no stage begin, and waits for those under way, which their Life has ended. After it the slots may have

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"capnproto.org/go/capnp/v3"
@@ -43,10 +44,14 @@ func (v fullFlag) fetch(ctx context.Context, s *session, reference string) (set 
 		}
 		s.in.note("fetchd ended, and was started again: the fetch goes on")
 	}
-	if err != nil {
-		return staged{}, s.whatBecame(ctx, err)
+	if err == nil {
+		return set, nil
 	}
-	return set, nil
+	if err = s.whatBecame(ctx, err); errors.Is(err, context.Canceled) {
+		err = &failure{text: "interrupted", reason: refusal.Cancelled,
+			hint: "what came is kept: the next fetch of this set goes on from there, `" + s.in.nx() + " discard` drops it"}
+	}
+	return staged{}, err
 }
 
 func (s *session) fetchOnce(ctx context.Context, reference string, show progress) (staged, error) {

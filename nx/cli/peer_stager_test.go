@@ -51,6 +51,12 @@ func (s *peerStager) Stage(_ context.Context, call update.UpdateStage_stage) err
 	return res.SetSink(update.StageSink_ServerToClient(sink))
 }
 
+func (s *peerStager) UntilEnded(ctx context.Context, call update.UpdateStage_untilEnded) error {
+	call.Go()
+	<-ctx.Done()
+	return ctx.Err()
+}
+
 func (s *peerStager) Held(_ context.Context, call update.UpdateStage_held) error {
 	res, err := call.AllocResults()
 	if err != nil {
