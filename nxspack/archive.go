@@ -37,7 +37,7 @@ func inspect(ctx context.Context, name string) (found *nxs.Inspection, size int6
 	return found, size, err
 }
 
-// verify reads a set and checks it as a device does with that SDK and limits, which goes by that basis.
+// verify reads a set and checks it as a device with that SDK, limits and basis does.
 func verify(ctx context.Context, name string, limits nxs.Limits, sdk string, by *basis) (head *nxs.Head, err error) {
 	err = withArchive(name, func(file *os.File, size int64) error {
 		f := nxs.NewFile(file, size, limits, by.verify)

@@ -8,7 +8,7 @@ import (
 	"nexus/libupdates/trust"
 )
 
-// A basis is what the device goes by for which a set is checked: publishers, or a root.
+// A basis is what a device trusts, which a set is checked for: publishers, or a root.
 type basis struct {
 	anchors trust.Anchors
 	state   *roots.State // nil without a root

@@ -213,7 +213,7 @@ func hintFor(reason refusal.Reason) string {
 	case refusal.UntrustedRegistry:
 		return "--ca names a file with the certificates that vouch for the registry"
 	case refusal.BadKey:
-		return "`nxs-pack keygen` makes a key; Ed25519 keys of OpenSSH and OpenSSL and ssh-agent (agent:) will do too"
+		return "`nxs-pack keygen` makes a key; Ed25519 keys of OpenSSH, OpenSSL and ssh-agent (agent:) work, too"
 	default:
 		return ""
 	}

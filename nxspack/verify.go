@@ -12,7 +12,7 @@ import (
 // verifyVerb verifies a set.
 type verifyVerb struct {
 	Trust []string `sep:"none" xor:"whom" required:"" placeholder:"PUB" help:"A publisher to trust: ${public}. May be repeated."`
-	Root  []string `xor:"whom" required:"" placeholder:"FILE" help:"Instead: files of roots, in order of their versions. Checks as a device does that goes by the last one."`
+	Root  []string `xor:"whom" required:"" placeholder:"FILE" help:"Instead: files of roots, in order of their versions. Checks as a device with the last one does."`
 	chainFlags
 	Bundles   bool     `help:"Also check the signature of each bundle, as for a bundle outside a set; in a set, the signature of the index replaces it."`
 	BundleKey []string `sep:"none" placeholder:"PUB" help:"With --bundles: the public key of another publisher of bundles. May be repeated."`
@@ -47,7 +47,7 @@ func (v *verifyVerb) Run(ctx context.Context, c *command) error {
 			count(len(head.Index.Bundles), "bundle"), head.Digest, head.Index.Publisher, by.text()))
 }
 
-// basis returns what the device goes by.
+// basis returns what the device trusts.
 func (v *verifyVerb) basis() (*basis, error) {
 	if len(v.Root) == 0 {
 		trusted, err := anchors(v.Trust)

@@ -54,7 +54,7 @@ interface TrustAnchors {
 }
 
 interface TrustReload {
-  # Have keystored read the keys again, or go by a root.
+  # Have keystored read the keys again, or use a root.
   #
   # Class: lockstep (only initd holds it).
 

@@ -100,17 +100,12 @@ type keyArgs interface {
 func (e *trustEditor) edit(ctx context.Context, op string, args keyArgs,
 	do func(context.Context, trust.Role, trust.PublicKey) error, newRefusal func() (keystore.Refusal, error)) error {
 	role, key, err := roleAndKey(args)
-	audit := logclient.Audit{Op: op, Result: logclient.ResultOK, By: e.by}
+	audit := logclient.Audit{Op: op, By: e.by}
 	if err == nil {
 		audit.Detail = fmt.Sprintf("role=%s key=%s", role, key)
 		err = do(ctx, role, key)
 	}
-	if err == nil {
-		e.log.Audit(audit)
-		return nil
-	}
-	audit.Result, audit.Reason = logclient.ResultRefused, string(refusal.Of(err))
-	e.log.Audit(audit)
+	e.log.Audit(audit.Outcome(err))
 	return convert.Refuse(newRefusal, err)
 }
 
@@ -125,7 +120,7 @@ func roleAndKey(args keyArgs) (role trust.Role, key trust.PublicKey, err error) 
 	}
 	role = trust.Role(name)
 	if role != trust.RoleSystem && role != trust.RoleApps {
-		return role, key, refusal.New(refusal.BadKey, "%.32q is no role: system or apps", name)
+		return role, key, refusal.New(refusal.BadKey, "%.32q is not a role: want system or apps", name)
 	}
 	if len(raw) != len(key) {
 		return role, key, refusal.New(refusal.BadKey, "a key of %d bytes, not %d", len(raw), len(key))

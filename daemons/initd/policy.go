@@ -20,7 +20,6 @@ import (
 	"nexus/daemons/vat"
 	"nexus/libupdates/durable"
 	"nexus/libupdates/policy"
-	"nexus/libupdates/refusal"
 	"nexus/libupdates/trust"
 )
 
@@ -243,12 +242,11 @@ func (e *policyEditor) Set(_ context.Context, call powers.PolicyEditor_set) erro
 	}
 	res.SetKept(e.kept)
 	rules, err := e.judge.set([]byte(text))
-	audit := logclient.Audit{Op: "policy", Result: logclient.ResultOK, Detail: fmt.Sprintf("rules=%d", len(rules.Rules)), By: e.by}
-	if err != nil {
-		audit.Result, audit.Reason = logclient.ResultRefused, string(refusal.Of(err))
-		audit.Detail = refusal.DetailOf(err)
+	audit := logclient.Audit{Op: "policy", By: e.by}
+	if err == nil {
+		audit.Detail = fmt.Sprintf("rules=%d", len(rules.Rules))
 	}
-	e.judge.log.Audit(audit)
+	e.judge.log.Audit(audit.Outcome(err))
 	if err != nil {
 		return convert.Refuse(res.NewRefusal, err)
 	}

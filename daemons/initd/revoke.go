@@ -76,15 +76,8 @@ func (a *authorityServer) decide(
 	op, client, service string, do func(client, service string) error, newRefusal func() (keystore.Refusal, error),
 ) error {
 	err := do(client, service)
-	audit := logclient.Audit{
-		Op: op, Result: logclient.ResultOK, Detail: fmt.Sprintf("client=%s service=%s", client, service), By: a.by,
-	}
-	if err == nil {
-		a.log.Audit(audit)
-		return nil
-	}
-	audit.Result, audit.Reason = logclient.ResultRefused, string(refusal.Of(err))
-	a.log.Audit(audit)
+	audit := logclient.Audit{Op: op, Detail: fmt.Sprintf("client=%s service=%s", client, service), By: a.by}
+	a.log.Audit(audit.Outcome(err))
 	return convert.Refuse(newRefusal, err)
 }
 

@@ -273,13 +273,8 @@ func (k *stateKeeper) begin(name string) (*stateSink, error) {
 }
 
 func (s keeperServer) audit(name string, err error) {
-	a := logclient.Audit{Op: "state", Result: logclient.ResultOK, Detail: "import bundle=" + fmt.Sprintf("%.64q", name)}
-	if err != nil {
-		a.Result, a.Reason = logclient.ResultRefused, string(refusal.Of(err))
-		a.Detail += ": " + refusal.DetailOf(err)
-	}
-	a.By = s.by
-	s.log.Audit(a)
+	a := logclient.Audit{Op: "state", Detail: fmt.Sprintf("import bundle=%.64q", name), By: s.by}
+	s.log.Audit(a.Outcome(err))
 }
 
 // A stateSink is the StateSink capability: it keeps an archive until it is whole.

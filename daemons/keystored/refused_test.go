@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"math/big"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -42,6 +45,8 @@ func (a audits) Write(_ context.Context, call journal.LogSink_write) error {
 	}
 	return nil
 }
+
+func (a audits) client() capnp.Client { return capnp.Client(journal.LogSink_ServerToClient(a)) }
 
 func (a audits) next(t *testing.T) [3]string {
 	t.Helper()
@@ -158,9 +163,8 @@ func raised(raw [64]byte) [64]byte {
 // is stored, what counts, and that the next good root is accepted.
 func TestBadRoots(t *testing.T) {
 	trustDir, rootsDir := begun(t, root(t, 1, nil))
-	d := device(t, trustDir, rootsDir, january+1)
 	sink := audits{records: make(chan [3]string, 64)}
-	d.Provide("LogSink", capnp.Client(journal.LogSink_ServerToClient(sink)))
+	d := logging(t, sink.client(), trustDir, rootsDir, january+1)
 	before := files(t, rootsDir)
 	small := append([]byte{1}, make([]byte, 31)...)
 	million := root(t, 2, nil).Encode()
@@ -237,5 +241,36 @@ func TestBadRoots(t *testing.T) {
 	}
 	if !bytes.Contains([]byte(files(t, rootsDir)), root(t, 2, nil).Document) {
 		t.Error("the good one is not stored")
+	}
+}
+
+// If the root, or the time, cannot be stored, the step has failed rather than been refused, and there is one audit
+// record. The device keeps the root that it has.
+func TestRootThatCannotBeStored(t *testing.T) {
+	for name, clock := range map[string]uint64{"the root": january + 1, "the time": january + day} {
+		t.Run(name, func(t *testing.T) {
+			trustDir, rootsDir := begun(t, root(t, 1, nil))
+			sink := audits{records: make(chan [3]string, 64)}
+			d := logging(t, sink.client(), trustDir, rootsDir, clock)
+			d.Client("TrustReload", "initd").Release() // it has read its root
+			aside := rootsDir + ".aside"
+			if err := errors.Join(os.Rename(filepath.Join(rootsDir, "root"), aside),
+				os.MkdirAll(filepath.Join(rootsDir, "root", "in the way"), 0o700)); err != nil {
+				t.Fatal(err)
+			}
+			if v, got := update(t, d, root(t, 2, nil).Encode(), nil); v != 0 || got != refusal.IO {
+				t.Errorf("got root %d, %q", v, got)
+			}
+			if got, want := sink.next(t), [3]string{"root", "failed", "io"}; got != want {
+				t.Errorf("the audit record is %q, want %q", got, want)
+			}
+			if err := errors.Join(os.RemoveAll(filepath.Join(rootsDir, "root")),
+				os.Rename(aside, filepath.Join(rootsDir, "root"))); err != nil {
+				t.Fatal(err)
+			}
+			if v, got := update(t, d, root(t, 2, nil).Encode(), nil); v != 2 || got != "" {
+				t.Errorf("with room for it: root %d, %q", v, got)
+			}
+		})
 	}
 }

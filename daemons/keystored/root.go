@@ -15,18 +15,19 @@ import (
 	"nexus/libupdates/roots"
 )
 
-// update goes on to the last of these roots, or begins with the pinned one where there is none. It returns the versions
-// of the sets that are stopped by that.
+// update moves on to the last of these roots, or begins with the pinned one if there is none yet. It returns the
+// versions of the sets that are stopped by that.
 func (k *keys) update(
 	raw, pin []byte, sets []installed, by logclient.Caller,
 ) (roots.State, []string, error) {
 	k.changing.Lock()
 	defer k.changing.Unlock()
-	if err := k.attest(); err != nil {
-		return roots.State{}, nil, err
-	}
+	var next roots.State
+	err := k.attest()
 	now := k.now.Load()
-	next, err := updated(now.root, raw, pin, k.clock())
+	if err == nil {
+		next, err = updated(now.root, raw, pin, k.clock())
+	}
 	if err == nil && now.root != nil && next.Root.Version == now.root.Root.Version {
 		return next, nil, nil // nothing new
 	}
@@ -57,7 +58,7 @@ func updated(before *roots.State, raw, pin []byte, clock roots.Clock) (roots.Sta
 	return roots.Begin(chain, roots.Digest(pin), clock)
 }
 
-// keep stores a root, and then goes by it.
+// keep stores a root, and then uses it.
 func (k *keys) keep(state roots.State) error {
 	if err := k.store.keep(state); err != nil {
 		return err
@@ -67,17 +68,15 @@ func (k *keys) keep(state roots.State) error {
 }
 
 func (k *keys) audit(state roots.State, stopped []string, err error, by logclient.Caller) {
-	a := logclient.Audit{Op: "root", Result: logclient.ResultOK, By: by}
-	if err != nil {
-		a.Result, a.Reason = logclient.ResultRefused, string(refusal.Of(err))
-	} else {
+	a := logclient.Audit{Op: "root", By: by}
+	if err == nil {
 		a.Version, a.Digest = strconv.FormatUint(state.Root.Version, 10), state.Signed.Digest().String()
 		a.Detail = fmt.Sprintf("family=%s", state.Root.Family)
 		if len(stopped) > 0 {
 			a.Detail += " stops=" + strings.Join(stopped, ",")
 		}
 	}
-	k.log.Audit(a)
+	k.log.Audit(a.Outcome(err))
 }
 
 // An admission serves SetAdmission.
@@ -100,7 +99,7 @@ func (a *admission) Admit(_ context.Context, call keystore.SetAdmission_admit) e
 	return convert.Refuse(res.NewRefusal, a.keys.admit(message, proof))
 }
 
-// TakeRoots goes on to the roots of a set. Without a root they are not for this device.
+// TakeRoots moves on to the roots of a set. Without a root they are not for this device.
 func (a *admission) TakeRoots(_ context.Context, call keystore.SetAdmission_takeRoots) error {
 	raw, err := call.Args().Roots()
 	if err != nil {
@@ -121,7 +120,7 @@ func (a *admission) TakeRoots(_ context.Context, call keystore.SetAdmission_take
 	return convert.Refuse(res.NewRefusal, err)
 }
 
-// Update goes on to these roots.
+// Update moves on to these roots.
 func (r *reloader) Update(_ context.Context, call keystore.TrustReload_update) error {
 	raw, err := call.Args().Roots()
 	if err != nil {

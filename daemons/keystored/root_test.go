@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"capnproto.org/go/capnp/v3"
+
 	"nexus/capnpgen/keystore"
 	"nexus/daemons/keystored"
 	"nexus/daemons/plat"
@@ -36,10 +38,16 @@ func (s stopped) Now() time.Time { return s.at }
 // device runs keystored with a folder of keys and a folder for roots, at a time.
 func device(t testing.TB, trustDir, rootsDir string, at uint64) *vattest.Daemon {
 	t.Helper()
+	return logging(t, warnings(make(chan string, 64)).client(), trustDir, rootsDir, at)
+}
+
+// logging is device with a log.
+func logging(t testing.TB, log capnp.Client, trustDir, rootsDir string, at uint64) *vattest.Daemon {
+	t.Helper()
 	d := vattest.Start(t, func(ctx context.Context, b *vat.Endowments) error {
 		return keystored.Run(ctx, b, plat.Host{Clock: stopped{at: time.UnixMilli(int64(at))}})
 	})
-	d.Provide("LogSink", warnings(make(chan string, 64)).client())
+	d.Provide("LogSink", log)
 	d.Dir("trust", trustDir)
 	d.Dir("roots", rootsDir)
 	return d

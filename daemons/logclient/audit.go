@@ -6,6 +6,7 @@ import (
 
 	"nexus/capnpgen/journal"
 	"nexus/daemons/vat"
+	"nexus/libupdates/refusal"
 )
 
 // Results of an audited step.
@@ -39,6 +40,24 @@ type Caller struct {
 // CallerOf returns the client of a served facet.
 func CallerOf(c vat.Client) Caller {
 	return Caller{c.Name, c.Connection, strings.Join(c.GivenUp, "; ")}
+}
+
+// Outcome returns the record of a step that was done, or that ended with this error: then its text follows the detail.
+// What is not a refusal is a failure.
+func (a Audit) Outcome(err error) Audit {
+	a.Result = ResultOK
+	if err == nil {
+		return a
+	}
+	a.Result, a.Reason = ResultRefused, string(refusal.Of(err))
+	if a.Reason == string(refusal.IO) {
+		a.Result = ResultFailed
+	}
+	if a.Detail != "" {
+		a.Detail += ": "
+	}
+	a.Detail += refusal.DetailOf(err)
+	return a
 }
 
 // Audit records a step. The scope is the log's name. Every audit record has the same fields in the same order, whether

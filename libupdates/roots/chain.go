@@ -1,6 +1,7 @@
 package roots
 
 import (
+	"fmt"
 	"slices"
 
 	"nexus/libupdates/refusal"
@@ -17,9 +18,12 @@ func (s Signed) Pinned(pin Digest) (Root, error) {
 }
 
 // Next returns the successor of the root. The thresholds of both must be met, and the root's own is checked before
-// anything of the document is interpreted. Refusals: Unsigned, ThresholdNotMet, BadRoot, BadSchemaVersion, BadKey,
-// LocksOut, WrongFamily, RootVersion.
+// anything of the document is interpreted. Refusals: RootVersion, Unsigned, ThresholdNotMet, BadRoot, BadSchemaVersion,
+// BadKey, LocksOut, WrongFamily.
 func (r Root) Next(s Signed) (Root, error) {
+	if s.Version != r.Version+1 { // open makes sure that the document says the same
+		return Root{}, r.notNext(s.Version)
+	}
 	tally := trust.NewTally(s.Document, nil, s.Signatures)
 	if err := r.signs(tally, s); err != nil {
 		return Root{}, err
@@ -28,11 +32,8 @@ func (r Root) Next(s Signed) (Root, error) {
 	if err != nil {
 		return Root{}, err
 	}
-	switch {
-	case next.Family != r.Family:
+	if next.Family != r.Family {
 		return Root{}, refusal.New(refusal.WrongFamily, "the root is for the family %s, not %s", next.Family, r.Family)
-	case next.Version != r.Version+1:
-		return Root{}, refusal.New(refusal.RootVersion, "root %d does not succeed root %d", next.Version, r.Version)
 	}
 	for _, key := range r.RevokedKeys {
 		if !slices.Contains(next.RevokedKeys, key) {
@@ -40,6 +41,15 @@ func (r Root) Next(s Signed) (Root, error) {
 		}
 	}
 	return next, nil
+}
+
+// notNext refuses a version that is not that of the successor.
+func (r Root) notNext(version uint64) error {
+	missing := ""
+	if version > r.Version {
+		missing = fmt.Sprintf(": root %d is missing", r.Version+1)
+	}
+	return refusal.New(refusal.RootVersion, "root %d does not succeed root %d%s", version, r.Version, missing)
 }
 
 // open parses a document that somebody trusted vouches for, and checks that it is signed as it asks for itself.

@@ -105,16 +105,18 @@ func TestNothingIsParsedBeforeItIsVerified(t *testing.T) {
 	}
 }
 
-// The version beside a document only says which root to skip.
+// The version beside a document only says which root to skip, and where one is missing.
 func TestRejectFileThatLiesAboutItsVersion(t *testing.T) {
 	s := signed(t, following(nil), 1, 2)
 	s.Version = 9
 	_, err := good().Next(s)
-	wantReason(t, err, refusal.BadRoot)
-	s = signed(t, following(func(r *roots.Root) { r.Version = 3 }), 1, 2)
-	s.Version = 2
-	_, err = begun(t, good(), 1, 2).Update([]roots.Signed{s}, roots.Clock{})
-	wantReason(t, err, refusal.BadRoot)
+	wantReason(t, err, refusal.RootVersion)
+	for _, version := range []uint64{1, 3} {
+		s = signed(t, following(func(r *roots.Root) { r.Version = version }), 1, 2)
+		s.Version = 2
+		_, err = begun(t, good(), 1, 2).Update([]roots.Signed{s}, roots.Clock{})
+		wantReason(t, err, refusal.BadRoot)
+	}
 }
 
 func TestRejectRevivedKey(t *testing.T) {
@@ -162,9 +164,9 @@ func TestWalk(t *testing.T) {
 		{"nothing new", 5, chain[:5], 5, ""},
 		{"only older ones", 5, chain[:2], 5, ""},
 		{"nothing", 5, nil, 5, ""},
-		{"a gap at the start", 3, chain[4:], 0, refusal.ThresholdNotMet},
-		{"a gap within", 3, slices.Concat(chain[3:5], chain[6:]), 0, refusal.ThresholdNotMet},
-		{"in the wrong order", 3, []roots.Signed{chain[4], chain[3]}, 0, refusal.ThresholdNotMet},
+		{"a gap at the start", 3, chain[4:], 0, refusal.RootVersion},
+		{"a gap within", 3, slices.Concat(chain[3:5], chain[6:]), 0, refusal.RootVersion},
+		{"in the wrong order", 3, []roots.Signed{chain[4], chain[3]}, 0, refusal.RootVersion},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			before := at(c.from)
@@ -180,11 +182,16 @@ func TestWalk(t *testing.T) {
 	}
 }
 
-// Where the same keys sign on, a gap is refused by its versions.
+// A gap is refused as one, whoever signed what comes after it, and the refusal says which root is missing.
 func TestRejectGap(t *testing.T) {
-	third := signed(t, following(func(r *roots.Root) { r.Version = 3 }), 1, 2)
-	_, err := begun(t, good(), 1, 2).Update([]roots.Signed{third}, roots.Clock{})
-	wantReason(t, err, refusal.RootVersion)
+	for _, by := range [][]byte{{1, 2}, {7, 8}, nil} {
+		third := signed(t, following(func(r *roots.Root) { r.Version = 3 }), by...)
+		_, err := begun(t, good(), 1, 2).Update([]roots.Signed{third}, roots.Clock{})
+		wantReason(t, err, refusal.RootVersion)
+		if got, want := err.Error(), "root 3 does not succeed root 1: root 2 is missing"; got != want {
+			t.Errorf("signed by %v: it is refused as %q, want %q", by, got, want)
+		}
+	}
 }
 
 // Two roots of one version: whoever comes second is refused, whether or not it is signed.

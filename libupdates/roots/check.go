@@ -102,7 +102,7 @@ func (r Root) checkGrants() error {
 func (r Root) checkGrant(g Grant) error {
 	switch {
 	case !knownRole(g.Role):
-		return bad("%.40q is no role", g.Role)
+		return bad("%.40q is not a role", g.Role)
 	case len(g.Keys) == 0:
 		return locksOut("the role %s has no keys", g.Role)
 	case !ascending(g.Keys, compareKeys):
@@ -140,7 +140,7 @@ func (r Root) checkMinimums() error {
 	}
 	for _, m := range r.Minimums {
 		if m.Name != "" && nxb.CheckName(m.Name) != nil || nxb.CheckVersion(m.Version) != nil {
-			return bad("%.80q %.80q is no minimum version of a bundle", m.Name, m.Version)
+			return bad("%.80q %.80q is not a minimum version of a bundle", m.Name, m.Version)
 		}
 	}
 	if !ascending(r.Minimums, func(a, b Minimum) int { return cmp.Compare(a.Name, b.Name) }) {

@@ -199,8 +199,8 @@ func TestManyRoots(t *testing.T) {
 
 // parsed is what becomes of a root in which a text was replaced by another of the same length.
 func parsed(t *testing.T, old, new string) error {
-	raw := bytes.ReplaceAll(document(t, good()), []byte(old), []byte(new))
-	_, err := good().Next(signedRaw(t, 1, raw, 1, 2))
+	raw := bytes.ReplaceAll(document(t, following(nil)), []byte(old), []byte(new))
+	_, err := good().Next(signedRaw(t, 2, raw, 1, 2))
 	return err
 }
 

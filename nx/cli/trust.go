@@ -19,8 +19,8 @@ import (
 type trustVerb struct {
 	List   trustListVerb   `cmd:"" default:"1" help:"Show what is trusted for what."`
 	Add    trustAddVerb    `cmd:"" help:"Trust a publisher's key."`
-	Remove trustRemoveVerb `cmd:"" help:"Trust a key no more."`
-	Update trustUpdateVerb `cmd:"" help:"Go by a root document, or on to the next ones."`
+	Remove trustRemoveVerb `cmd:"" help:"Stop trusting a key."`
+	Update trustUpdateVerb `cmd:"" help:"Use a root, or move on to its successors."`
 }
 
 // An anchor is one trusted key.
@@ -98,13 +98,13 @@ func (c anchorChange) until() string {
 	if c.Kept {
 		return ""
 	}
-	return ", until the machine starts again: its image says whom it trusts"
+	return ", until the machine restarts: then the keys in its image count again"
 }
 
 // trustRemoveVerb removes a key.
 type trustRemoveVerb struct {
 	Key  string `arg:"" placeholder:"KEY" help:"Public key: a file, its text, or a beginning of it in hex that only one has."`
-	Role string `enum:"system,apps" default:"system" help:"What it may sign no more: system (sets) or apps (single bundles)."`
+	Role string `enum:"system,apps" default:"system" help:"What it may no longer sign: system (sets) or apps (single bundles)."`
 	Yes  bool   `short:"y" help:"Do not ask."`
 }
 
@@ -115,7 +115,7 @@ func (v *trustRemoveVerb) Run(ctx context.Context, in *invocation) error {
 		if err != nil {
 			return cannot("remove key", trust.Shown(v.Key), err)
 		}
-		question := fmt.Sprintf("Trust %s no more? What it signed cannot run again, also not to roll back.", key)
+		question := fmt.Sprintf("Stop trusting %s? What it signed cannot run again, not even after a rollback.", key)
 		if err := in.confirm(ctx, v.Yes, question); err != nil {
 			return cannot("remove key", key.String(), err)
 		}
@@ -150,11 +150,11 @@ func (s *session) findKey(ctx context.Context, role, meant string) (trust.Public
 	}
 	switch len(found) {
 	case 0:
-		return trust.PublicKey{}, refusal.New(refusal.NotTrusted, "no key that is trusted for the role %s is that", role)
+		return trust.PublicKey{}, refusal.New(refusal.NotTrusted, "no such key is trusted for the role %s", role)
 	case 1:
 		return trust.ParsePublicFile("key.pub", []byte(found[0]))
 	default:
-		return trust.PublicKey{}, refusal.New(refusal.NotTrusted, "%d trusted keys begin like that", len(found))
+		return trust.PublicKey{}, refusal.New(refusal.NotTrusted, "it is the beginning of %d trusted keys", len(found))
 	}
 }
 

@@ -25,7 +25,7 @@ func TestTrust(t *testing.T) {
 		`{"role":"system","publicKey":"`+two.String()+`","kept":true}`+"\n", "")
 	p.change(func(s *peerState) { s.machine = true })
 	p.nx("trust", "add", "--role", "apps", two.Text()).want(t, 0,
-		"trusted for the role apps: "+two.String()+", until the machine starts again: its image says whom it trusts\n",
+		"trusted for the role apps: "+two.String()+", until the machine restarts: then the keys in its image count again\n",
 		"")
 	p.change(func(s *peerState) { s.machine = false })
 	for _, text := range []string{one.String(), two.String(), "apps    " + two.String()} {
@@ -55,10 +55,10 @@ func TestTrustRefused(t *testing.T) {
 	})
 	unsure := two.String()[:1]
 	for _, c := range []struct{ key, cause string }{
-		{"", "no key that is trusted for the role system is that"},
-		{updatestest.Key(1).Public().Text(), "no key that is trusted for the role system is that"},
-		{"zz", "no key that is trusted for the role system is that"},
-		{unsure, "trusted keys begin like that"},
+		{"", "no such key is trusted for the role system"},
+		{updatestest.Key(1).Public().Text(), "no such key is trusted for the role system"},
+		{"zz", "no such key is trusted for the role system"},
+		{unsure, "it is the beginning of "},
 	} {
 		if got := p.nx("trust", "remove", "-y", "--json", c.key); got.status != 1 ||
 			!strings.Contains(got.stdout, c.cause) || !strings.Contains(got.stdout, `"reason":"not-trusted"`) {
@@ -72,6 +72,6 @@ func TestTrustRefused(t *testing.T) {
 	}
 	got := runOn(t.Context(), cli.Host{Stdin: strings.NewReader("n\n"), Asks: true}, "--dir", p.dir, "trust", "remove",
 		two.String())
-	got.want(t, 1, "", "Trust "+two.String()+" no more? What it signed cannot run again, also not to roll back. [y/N] "+
-		"nx: cannot remove key "+two.String()+": not confirmed\n")
+	got.want(t, 1, "", "Stop trusting "+two.String()+"? What it signed cannot run again, not even after a rollback. "+
+		"[y/N] nx: cannot remove key "+two.String()+": not confirmed\n")
 }

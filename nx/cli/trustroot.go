@@ -19,7 +19,7 @@ import (
 	"nexus/libupdates/trust"
 )
 
-// A trustedRoot is the root that a system goes by.
+// A trustedRoot is the root that a system uses.
 type trustedRoot struct {
 	roots.Root
 	digest  string
@@ -161,7 +161,7 @@ func day(ms uint64) string {
 	return time.UnixMilli(int64(min(ms, year9999))).UTC().Format(time.RFC3339)
 }
 
-// root asks for the root, which is nil if the system goes by a folder of keys.
+// root asks for the root, which is nil if the system uses a folder of keys.
 func (s *session) root(ctx context.Context) (*trustedRoot, error) {
 	trusted, done := s.trusted(ctx)
 	defer done()
@@ -205,7 +205,7 @@ func parseRoots(raw []byte) (all []roots.Root, err error) {
 	return all, err
 }
 
-// trustUpdateVerb goes on to other roots.
+// trustUpdateVerb moves on to other roots.
 type trustUpdateVerb struct {
 	Files []string `arg:"" placeholder:"FILE" help:"Files of roots, in order of their versions."`
 	Pin   string   `placeholder:"SHA256" help:"Where there is no root yet: the digest of the one to begin with, as its maker tells it. Without it, the first one is shown and you are asked."`
@@ -230,11 +230,11 @@ func (v *trustUpdateVerb) Run(ctx context.Context, in *invocation) error {
 	return in.with(ctx, func(s *session) error {
 		change, err := v.update(ctx, in, s, raw)
 		if err != nil {
-			return cannot("go by root", v.Files[len(v.Files)-1], err)
+			return cannot("accept root", v.Files[len(v.Files)-1], err)
 		}
 		return in.answer(change, func(w io.Writer) {
 			if change.Before == change.Root {
-				fmt.Fprintf(w, "root %d already\n", change.Root)
+				fmt.Fprintf(w, "already at root %d\n", change.Root)
 				return
 			}
 			until := anchorChange{Kept: change.Kept}.until()
@@ -285,7 +285,7 @@ func (v *trustUpdateVerb) pin(ctx context.Context, in *invocation, raw []byte) (
 		return nil, err
 	}
 	question := fmt.Sprintf(
-		"Go by root %d of %s, %s, instead of the folder of keys? Only its successors can change that.",
+		"Use root %d of %s, %s, instead of the folder of keys? Only its successors can change that.",
 		root.Version, root.Family, first)
 	return first[:], in.confirm(ctx, v.Yes, question)
 }
