@@ -1,7 +1,6 @@
 package nxspack
 
 import (
-	"bytes"
 	"context"
 	"crypto/x509"
 	"fmt"
@@ -9,7 +8,6 @@ import (
 	"os"
 
 	"nexus/libupdates/durable"
-	"nexus/libupdates/nxb"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
 	"nexus/oci"
@@ -42,66 +40,6 @@ func (f registryFlags) client(c *command, ref oci.Reference) (*oci.Client, error
 	}
 	client, err := oci.New(ref, options)
 	return client, cannot("use", f.Credentials, err)
-}
-
-// pushVerb pushes a set.
-type pushVerb struct {
-	registryFlags
-	File      string `arg:"" help:"The set."`
-	Reference string `arg:"" placeholder:"oci://HOST[:PORT]/NAME:TAG" help:"Where to push it: oci://HOST[:PORT]/NAME:TAG."`
-}
-
-// Run pushes what the registry lacks. The set is checked first; whether its publisher is trusted does not matter.
-func (v *pushVerb) Run(ctx context.Context, c *command) error {
-	ref, err := oci.Parse(v.Reference)
-	if err != nil {
-		return err
-	}
-	client, err := v.client(c, ref)
-	if err != nil {
-		return err
-	}
-	set, err := openSetFile(ctx, v.File)
-	if err != nil {
-		return cannot("push", v.File, err)
-	}
-	defer set.file.Close()
-	done, err := client.Push(ctx, set.head.Index, set.head.Digest, set.blobs())
-	if err != nil {
-		return cannot("push", v.File, err)
-	}
-	return c.answer(struct {
-		Reference      string `json:"reference"`
-		SystemVersion  string `json:"systemVersion"`
-		IndexSHA256    string `json:"indexSha256"`
-		ManifestSHA256 string `json:"manifestSha256"`
-		Blobs          int    `json:"blobs"`
-		Pushed         int    `json:"pushed"`
-		BytesPushed    int64  `json:"bytesPushed"`
-	}{ref.String(), set.head.Index.SystemVersion, set.head.Digest.String(), done.Digest.String(), done.Blobs,
-		done.Sent, done.Bytes},
-		fmt.Sprintf("%s: version %s, %d of %s pushed, %d bytes\nindex sha256: %s\nmanifest sha256: %s\n", ref,
-			set.head.Index.SystemVersion, done.Sent, count(done.Blobs, "blob"), done.Bytes, set.head.Digest,
-			done.Digest))
-}
-
-// blobs returns the entries of the set's archive, with their contents.
-func (s *openSet) blobs() []oci.Source {
-	var all []oci.Source
-	add := func(name string, raw []byte) {
-		all = append(all, oci.Source{Entry: oci.Entry{Name: name, Size: int64(len(raw)), Digest: nxs.Sum(raw)},
-			Content: bytes.NewReader(raw)})
-	}
-	for _, e := range s.head.Entries() {
-		add(e.Name, e.Content)
-	}
-	for i, p := range s.payloads {
-		folder := p.Name + nxb.Suffix + "/"
-		add(folder+nxb.ManifestFile, s.manifest[i])
-		all = append(all, oci.Source{Entry: oci.Entry{Name: folder + nxb.PayloadFile, Size: p.PayloadSize,
-			Digest: p.PayloadSHA256}, Content: s.payload(i)})
-	}
-	return all
 }
 
 // pullVerb pulls a set.

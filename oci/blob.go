@@ -10,6 +10,7 @@ import (
 	"oras.land/oras-go/v2/registry/remote/auth"
 	"oras.land/oras-go/v2/registry/remote/errcode"
 
+	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
 )
 
@@ -159,6 +160,16 @@ func (b *blob) open() error {
 		_, err = io.CopyN(io.Discard, b.from, b.at)
 	}
 	return err
+}
+
+// whole reads all of a small blob, and checks its digest.
+func (b *blob) whole() ([]byte, error) {
+	defer b.Close()
+	raw, err := io.ReadAll(b)
+	if err == nil && nxs.Sum(raw) != b.entry.Digest {
+		err = refusal.New(refusal.DigestMismatch, "digest mismatch in %s", b.entry.Name)
+	}
+	return raw, err
 }
 
 // Close ends the transfer.

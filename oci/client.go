@@ -42,8 +42,10 @@ func New(ref Reference, o Options) (*Client, error) {
 	}
 	repo.PlainHTTP = ref.local() && o.Roots == nil
 	repo.MaxMetadataBytes = maxManifest
-	repo.ManifestMediaTypes = []string{ocispec.MediaTypeImageManifest}
+	// a registry of OCI 1.0 has the deltas of a set in an index
+	repo.ManifestMediaTypes = []string{ocispec.MediaTypeImageManifest, ocispec.MediaTypeImageIndex}
 	repo.SkipReferrersGC = true
+	repo.ReferrerListMaxPages = maxPages
 	repo.Client = &auth.Client{
 		Client:     newHTTP(repo.PlainHTTP, o),
 		Header:     http.Header{"User-Agent": {"nexus"}},

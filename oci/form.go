@@ -14,16 +14,20 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// Media types. A manifest names that of a set twice: as its artifact type, where registries of OCI 1.1 look, and as the
-// type of its config, where those of OCI 1.0 do. So one manifest serves both.
+// Media types. A manifest names that of a set or delta twice: as its artifact type, where registries of OCI 1.1 look,
+// and as the type of its config, where those of OCI 1.0 do. So one manifest serves both.
 const (
-	TypeSet        = "application/vnd.nexus.system-set.v1+json"
-	TypeRoots      = "application/vnd.nexus.system-set.roots.v1"
-	TypeIndex      = "application/vnd.nexus.system-set.index.v1"
-	TypeSignature  = "application/vnd.nexus.system-set.signature.v1"
-	TypeSignatures = "application/vnd.nexus.system-set.signatures.v1"
-	TypeManifest   = "application/vnd.nexus.bundle.manifest.v1"
-	TypePayload    = "application/vnd.nexus.bundle.payload.v1"
+	TypeSet            = "application/vnd.nexus.system-set.v1+json"
+	TypeRoots          = "application/vnd.nexus.system-set.roots.v1"
+	TypeIndex          = "application/vnd.nexus.system-set.index.v1"
+	TypeSignature      = "application/vnd.nexus.system-set.signature.v1"
+	TypeSignatures     = "application/vnd.nexus.system-set.signatures.v1"
+	TypeManifest       = "application/vnd.nexus.bundle.manifest.v1"
+	TypePayload        = "application/vnd.nexus.bundle.payload.v1"
+	TypeDelta          = "application/vnd.nexus.system-delta.v1+json"
+	TypeDeltaIndex     = "application/vnd.nexus.system-delta.index.v1"
+	TypeDeltaSignature = "application/vnd.nexus.system-delta.signature.v1"
+	TypePatch          = "application/vnd.nexus.bundle.patch.v1"
 )
 
 // Annotations of a manifest. They are for people and tools: nothing is decided by them.
@@ -31,6 +35,7 @@ const (
 	AnnotationVersion   = ocispec.AnnotationVersion
 	AnnotationIndex     = "nexus.index.sha256"
 	AnnotationPublisher = "nexus.publisher"
+	AnnotationBase      = "nexus.base.sha256" // of the layer of a patch: the payload that it changes
 )
 
 // Bounds of a manifest. A set of 256 bundles needs less than 256 KiB.
@@ -40,18 +45,22 @@ const (
 	maxSmall    = 1 << 20 // every entry but a payload fits
 )
 
-// emptyConfig is the content of the config of every set.
+// emptyConfig is the content of the config of every set and delta.
 const emptyConfig = "{}"
 
-// An Entry is an entry of a set's archive, and a blob of a registry.
+// An Entry is an entry of the archive of a set or delta, and a blob of a registry.
 type Entry struct {
 	Name   string
 	Size   int64
 	Digest nxs.Digest
+	Base   nxs.Digest // of a patch: the payload that it changes, or zero if it makes one from nothing
 }
 
 // payload reports whether the signed index has the digest of the entry, so that reading the archive checks it.
 func (e Entry) payload() bool { return path.Base(e.Name) == nxb.PayloadFile }
+
+// patch reports whether the entry is a patch. Each block of it is named by the one before, the first by a signed index.
+func (e Entry) patch() bool { return path.Base(e.Name) == nxs.PatchFile }
 
 func (e Entry) mediaType() string {
 	switch e.Name {
@@ -63,16 +72,27 @@ func (e Entry) mediaType() string {
 		return TypeSignature
 	case nxs.SignaturesName:
 		return TypeSignatures
+	case nxs.DeltaName:
+		return TypeDeltaIndex
+	case nxs.DeltaSignatureName:
+		return TypeDeltaSignature
 	}
-	if e.payload() {
+	switch {
+	case e.payload():
 		return TypePayload
+	case e.patch():
+		return TypePatch
 	}
 	return TypeManifest
 }
 
 func (e Entry) descriptor() ocispec.Descriptor {
-	return ocispec.Descriptor{MediaType: e.mediaType(), Digest: digestText(e.Digest), Size: e.Size,
+	d := ocispec.Descriptor{MediaType: e.mediaType(), Digest: digestText(e.Digest), Size: e.Size,
 		Annotations: map[string]string{ocispec.AnnotationTitle: e.Name}}
+	if e.Base != (nxs.Digest{}) {
+		d.Annotations[AnnotationBase] = e.Base.String()
+	}
+	return d
 }
 
 // digestOf returns the digest that a text names.
@@ -83,13 +103,17 @@ func digestOf(text godigest.Digest) (nxs.Digest, error) {
 
 func digestText(d nxs.Digest) godigest.Digest { return godigest.Digest("sha256:" + d.String()) }
 
-// manifestOf returns the manifest of a set. The same set always gives the same bytes.
-func manifestOf(index nxs.Index, digest nxs.Digest, entries []Entry) ([]byte, error) {
+// manifestOf returns the manifest of a set, or of a delta that makes the set whose manifest is the subject. The same
+// entries always give the same bytes.
+func manifestOf(kind string, subject *ocispec.Descriptor, index nxs.Index, digest nxs.Digest,
+	entries []Entry) ([]byte, error) {
 	m := ocispec.Manifest{
 		Versioned:    specs.Versioned{SchemaVersion: 2},
 		MediaType:    ocispec.MediaTypeImageManifest,
-		ArtifactType: TypeSet,
-		Config:       configDescriptor(),
+		ArtifactType: kind,
+		Config: ocispec.Descriptor{MediaType: kind, Digest: godigest.FromString(emptyConfig),
+			Size: int64(len(emptyConfig))},
+		Subject: subject,
 		Annotations: map[string]string{
 			AnnotationVersion:   index.SystemVersion,
 			AnnotationIndex:     digest.String(),
@@ -102,18 +126,19 @@ func manifestOf(index nxs.Index, digest nxs.Digest, entries []Entry) ([]byte, er
 	return json.Marshal(m)
 }
 
-func configDescriptor() ocispec.Descriptor {
-	return ocispec.Descriptor{MediaType: TypeSet, Digest: godigest.FromString(emptyConfig),
-		Size: int64(len(emptyConfig))}
+// manifestDescriptor is the descriptor of a manifest.
+func manifestDescriptor(raw []byte) ocispec.Descriptor {
+	return ocispec.Descriptor{MediaType: ocispec.MediaTypeImageManifest, Digest: godigest.FromBytes(raw),
+		Size: int64(len(raw))}
 }
 
-// entriesOf parses a manifest. Refusal: NotASet.
-func entriesOf(raw []byte) ([]Entry, error) {
+// entriesOf parses the manifest of a set, or of a delta. Refusal: NotASet.
+func entriesOf(kind string, raw []byte) ([]Entry, error) {
 	var m ocispec.Manifest
 	if json.Unmarshal(raw, &m) != nil || m.MediaType != ocispec.MediaTypeImageManifest {
 		return nil, notASet("there is no OCI image manifest")
 	}
-	if m.ArtifactType != TypeSet && m.Config.MediaType != TypeSet {
+	if m.ArtifactType != kind && m.Config.MediaType != kind {
 		return nil, notASet("its type is %.80q", m.ArtifactType)
 	}
 	if len(m.Layers) > maxEntries {
@@ -126,11 +151,14 @@ func entriesOf(raw []byte) ([]Entry, error) {
 		if err != nil {
 			return nil, notASet("the layer %.80q has no SHA-256", name)
 		}
-		e := Entry{name, layer.Size, sum}
+		e := Entry{Name: name, Size: layer.Size, Digest: sum}
+		if base, err := nxs.ParseDigest(layer.Annotations[AnnotationBase]); err == nil {
+			e.Base = base
+		}
 		if layer.MediaType != e.mediaType() {
 			return nil, notASet("the layer %.80q has the type %.80q", name, layer.MediaType)
 		}
-		if !e.payload() && e.Size > maxSmall {
+		if !e.payload() && !e.patch() && e.Size > maxSmall {
 			return nil, notASet("the layer %.80q of %d bytes is over the limit of %d", name, e.Size, int64(maxSmall))
 		}
 		entries = append(entries, e)

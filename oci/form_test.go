@@ -22,7 +22,7 @@ func entries() []oci.Entry {
 func made(t testing.TB) []byte {
 	t.Helper()
 	index := nxs.Index{SystemVersion: "1.2.3", Publisher: updatestest.Key(1).Public()}
-	raw, err := oci.ManifestOf(index, nxs.Sum([]byte("index")), entries())
+	raw, err := oci.ManifestOf(oci.TypeSet, nil, index, nxs.Sum([]byte("index")), entries())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +42,7 @@ func TestManifestIsStable(t *testing.T) {
 	if err != nil || string(raw) != string(want) {
 		t.Errorf("the manifest is\n%s\nwant\n%s\n%v", raw, want, err)
 	}
-	if got, err := oci.EntriesOf(raw); err != nil || !reflect.DeepEqual(got, entries()) {
+	if got, err := oci.EntriesOf(oci.TypeSet, raw); err != nil || !reflect.DeepEqual(got, entries()) {
 		t.Errorf("got %v, %v", got, err)
 	}
 }
@@ -53,7 +53,7 @@ func FuzzManifest(f *testing.F) {
 	f.Add([]byte(`{}`))
 	f.Add([]byte(`{"mediaType":"application/vnd.oci.image.manifest.v1+json","layers":[{"digest":""}]}`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		entries, err := oci.EntriesOf(raw)
+		entries, err := oci.EntriesOf(oci.TypeSet, raw)
 		if err != nil {
 			if refusal.Of(err) != refusal.NotASet {
 				t.Errorf("got %v", err)

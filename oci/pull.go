@@ -6,6 +6,7 @@ import (
 	"io"
 
 	godigest "github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/content"
 
 	"nexus/libupdates/nxb"
@@ -19,18 +20,19 @@ type Set struct {
 	Entries []Entry
 	Size    int64 // of the archive
 
-	client *Client
-	parts  []nxs.Part
+	client   *Client
+	manifest ocispec.Descriptor
+	parts    []nxs.Part
 }
 
 // Fetch fetches the manifest of a set.
 func (c *Client) Fetch(ctx context.Context) (*Set, error) {
-	raw, err := c.manifest(ctx)
+	raw, err := c.manifest(ctx, c.ref.name.Reference)
 	if err != nil {
 		return nil, c.refused(ctx, err)
 	}
-	s := &Set{Digest: nxs.Sum(raw), client: c}
-	if s.Entries, err = entriesOf(raw); err != nil {
+	s := &Set{Digest: nxs.Sum(raw), client: c, manifest: manifestDescriptor(raw)}
+	if s.Entries, err = entriesOf(TypeSet, raw); err != nil {
 		return nil, err
 	}
 	var names []string
@@ -42,9 +44,9 @@ func (c *Client) Fetch(ctx context.Context) (*Set, error) {
 	return s, err
 }
 
-// manifest fetches the raw manifest.
-func (c *Client) manifest(ctx context.Context) ([]byte, error) {
-	desc, body, err := c.repo.FetchReference(ctx, c.ref.name.Reference)
+// manifest fetches the raw manifest that a tag or a digest names.
+func (c *Client) manifest(ctx context.Context, reference string) ([]byte, error) {
+	desc, body, err := c.repo.FetchReference(ctx, reference)
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +56,8 @@ func (c *Client) manifest(ctx context.Context) ([]byte, error) {
 			int64(maxManifest))
 	}
 	raw, err := content.ReadAll(body, desc)
-	if err == nil && c.ref.byDigest() && godigest.FromBytes(raw).String() != c.ref.name.Reference {
+	_, mutable := godigest.Parse(reference)
+	if err == nil && mutable == nil && godigest.FromBytes(raw).String() != reference {
 		err = refusal.New(refusal.BadRegistry, "its manifest is not the one that was asked for")
 	}
 	return raw, err
@@ -140,13 +143,9 @@ func (a *Archive) begin(part nxs.Part) error {
 	if e.payload() {
 		return a.beginPayload(e, from)
 	}
-	defer from.Close()
-	raw, err := io.ReadAll(from)
+	raw, err := from.whole()
 	if err != nil {
 		return err
-	}
-	if nxs.Sum(raw) != e.Digest {
-		return refusal.New(refusal.DigestMismatch, "digest mismatch in %s", e.Name)
 	}
 	if e.Name == nxs.IndexName {
 		a.index = raw

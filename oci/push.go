@@ -7,7 +7,6 @@ import (
 	"io"
 	"strings"
 
-	godigest "github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/registry/remote/auth"
 	"oras.land/oras-go/v2/registry/remote/errcode"
@@ -25,9 +24,11 @@ type Source struct {
 // A Pushed says what a push did.
 type Pushed struct {
 	Digest nxs.Digest // of the manifest
-	Blobs  int        // blobs of the set
+	Blobs  int        // blobs of the set or delta
 	Sent   int        // blobs that the registry did not have
 	Bytes  int64      // of those
+
+	manifest ocispec.Descriptor
 }
 
 // Push pushes a set: the blobs that the registry lacks, then the manifest under the tag of the reference. Then it looks
@@ -36,20 +37,52 @@ func (c *Client) Push(ctx context.Context, index nxs.Index, digest nxs.Digest, s
 	if c.ref.byDigest() {
 		return nil, refusal.New(refusal.BadReference, "a set is pushed to a tag, not to a digest")
 	}
-	var entries []Entry
-	for _, s := range sources {
-		entries = append(entries, s.Entry)
-	}
-	raw, err := manifestOf(index, digest, entries)
+	raw, err := manifestOf(TypeSet, nil, index, digest, entriesIn(sources))
 	if err != nil {
 		return nil, err
 	}
-	done := &Pushed{Digest: nxs.Sum(raw)}
-	return done, c.refused(ctx, c.push(c.scoped(ctx, auth.ActionPull, auth.ActionPush), raw, sources, done))
+	return c.pushAll(ctx, raw, sources, c.pushTagged)
 }
 
-func (c *Client) push(ctx context.Context, manifest []byte, sources []Source, done *Pushed) error {
-	config := Source{Entry{"the config", int64(len(emptyConfig)), nxs.Sum([]byte(emptyConfig))},
+// PushDelta pushes a delta beside the set that it makes, which has been pushed: as what refers to the manifest of the
+// set, which stays as it is. A registry of OCI 1.1 lists such manifests itself; of another, the list is under a tag.
+func (c *Client) PushDelta(ctx context.Context, set *Pushed, index nxs.Index, digest nxs.Digest,
+	sources []Source) (*Pushed, error) {
+	raw, err := manifestOf(TypeDelta, &set.manifest, index, digest, entriesIn(sources))
+	if err != nil {
+		return nil, err
+	}
+	return c.pushAll(ctx, raw, sources, func(ctx context.Context, raw []byte) error {
+		desc := manifestDescriptor(raw)
+		return c.repo.Manifests().PushReference(ctx, desc, bytes.NewReader(raw), desc.Digest.String())
+	})
+}
+
+func entriesIn(sources []Source) (entries []Entry) {
+	for _, s := range sources {
+		entries = append(entries, s.Entry)
+	}
+	return entries
+}
+
+// pushAll pushes the blobs of a manifest that the registry lacks, and then the manifest by a function.
+func (c *Client) pushAll(ctx context.Context, raw []byte, sources []Source,
+	manifest func(context.Context, []byte) error) (*Pushed, error) {
+	done := &Pushed{Digest: nxs.Sum(raw), manifest: manifestDescriptor(raw)}
+	ctx = c.scoped(ctx, auth.ActionPull, auth.ActionPush)
+	sent, err := c.pushBlobs(ctx, sources, done)
+	if err == nil {
+		err = manifest(ctx, raw)
+	}
+	if err == nil {
+		err = c.confirm(ctx, sent, done)
+	}
+	return done, c.refused(ctx, err)
+}
+
+// pushBlobs pushes the blobs that the registry lacks, and returns which these were.
+func (c *Client) pushBlobs(ctx context.Context, sources []Source, done *Pushed) ([]Entry, error) {
+	config := Source{Entry{Name: "the config", Size: int64(len(emptyConfig)), Digest: nxs.Sum([]byte(emptyConfig))},
 		strings.NewReader(emptyConfig)}
 	seen := map[nxs.Digest]bool{}
 	var sent []Entry
@@ -65,13 +98,10 @@ func (c *Client) push(ctx context.Context, manifest []byte, sources []Source, do
 			err = c.pushBlob(ctx, s)
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
 	}
-	if err := c.pushManifest(ctx, manifest); err != nil {
-		return err
-	}
-	return c.confirm(ctx, sent, done)
+	return sent, nil
 }
 
 // confirm looks whether the registry has what was sent.
@@ -112,13 +142,12 @@ func again(err error) bool {
 	return broken(err)
 }
 
-// pushManifest pushes the manifest, unless it is there: some registries refuse a tag that they have.
-func (c *Client) pushManifest(ctx context.Context, raw []byte) error {
-	there, err := c.manifest(ctx)
+// pushTagged pushes a manifest under the tag, unless it is there: some registries refuse a tag that they have.
+func (c *Client) pushTagged(ctx context.Context, raw []byte) error {
+	there, err := c.manifest(ctx, c.ref.name.Reference)
 	if err == nil && bytes.Equal(there, raw) {
 		return nil
 	}
-	desc := ocispec.Descriptor{MediaType: ocispec.MediaTypeImageManifest, Digest: godigest.FromBytes(raw),
-		Size: int64(len(raw))}
-	return c.repo.Manifests().PushReference(ctx, desc, bytes.NewReader(raw), c.ref.name.Reference)
+	return c.repo.Manifests().PushReference(ctx, manifestDescriptor(raw), bytes.NewReader(raw),
+		c.ref.name.Reference)
 }

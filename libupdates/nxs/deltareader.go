@@ -13,13 +13,15 @@ import (
 const (
 	DeltaName          = "system.nxdelta"
 	DeltaSignatureName = "delta.sig.ed25519"
-	filePatch          = "payload.patch"
+	PatchFile          = "payload.patch"
 )
 
 // A DeltaHead is the verified beginning of a delta.
 type DeltaHead struct {
 	Head
-	Delta DeltaIndex
+	Delta          DeltaIndex
+	RawDelta       []byte // the index of the delta as it is in the archive
+	DeltaSignature []byte
 }
 
 // A DeltaReader reads one delta from a stream, once, from the beginning. Call Open first, then Next until it returns
@@ -81,16 +83,24 @@ func (d *DeltaReader) readDelta(head *Head) error {
 	if err != nil {
 		return err
 	}
-	if !head.Index.Publisher.Signed(DeltaMessage(raw), signature) {
-		return refusal.New(refusal.InvalidSignature,
-			"invalid signature of the delta: the set's publisher did not make it")
-	}
-	x, err := ParseDeltaIndex(raw, head)
-	if err != nil {
+	if d.head, err = VerifyDelta(head, raw, signature); err != nil {
 		return err
 	}
-	d.head = &DeltaHead{*head, x}
-	return d.checkSizes(head.Index, x)
+	return d.checkSizes(head.Index, d.head.Delta)
+}
+
+// VerifyDelta verifies the index of a delta that makes a set, and only then parses it. Refusals: InvalidSignature, and
+// those of ParseDeltaIndex.
+func VerifyDelta(set *Head, raw, signature []byte) (*DeltaHead, error) {
+	if !set.Index.Publisher.Signed(DeltaMessage(raw), signature) {
+		return nil, refusal.New(refusal.InvalidSignature,
+			"invalid signature of the delta: the set's publisher did not make it")
+	}
+	x, err := ParseDeltaIndex(raw, set)
+	if err != nil {
+		return nil, err
+	}
+	return &DeltaHead{*set, x, raw, signature}, nil
 }
 
 func (d *DeltaReader) readSignature() ([]byte, error) {
@@ -136,7 +146,7 @@ func (d *DeltaReader) checkSizes(index Index, x DeltaIndex) error {
 	return d.walk.checkRest(least + int64(len(index.Bundles))*(blockSize+MaxManifest))
 }
 
-// A DeltaBundle is one bundle of a delta. Its manifest has been verified.
+// A DeltaBundle is one bundle of a delta. Its manifest has been verified. Offset is where its payload or patch begins.
 type DeltaBundle struct {
 	Bundle
 	Making
@@ -190,14 +200,15 @@ func (d *DeltaReader) following() (*DeltaBundle, error) {
 
 // openPatch reads the header of a patch.
 func (d *DeltaReader) openPatch(b *DeltaBundle) error {
-	h, err := d.walk.due(b.Name + nxb.Suffix + "/" + filePatch)
+	h, err := d.walk.due(b.Name + nxb.Suffix + "/" + PatchFile)
 	if err != nil {
 		return err
 	}
 	if h.size != b.PatchSize {
-		return refusal.New(refusal.SizeMismatch, "size mismatch in %s/%s: %d bytes, want %d", b.Name, filePatch, h.size,
+		return refusal.New(refusal.SizeMismatch, "size mismatch in %s/%s: %d bytes, want %d", b.Name, PatchFile, h.size,
 			b.PatchSize)
 	}
+	b.Offset = d.walk.Offset()
 	b.patch = io.LimitReader(&d.walk.in, h.size)
 	d.open = func() error { return d.patch(b, io.Discard, noBase{}, b.PayloadSize) }
 	return nil
@@ -221,7 +232,7 @@ func (d *DeltaReader) patch(b *DeltaBundle, w io.Writer, base io.ReaderAt, from 
 		apply = delta.Patch.Apply
 	}
 	if err := apply(b.Making.Patch, w, base, b.patch, from); err != nil {
-		return about(b.Name+"/"+filePatch, err)
+		return about(b.Name+"/"+PatchFile, err)
 	}
 	return d.walk.in.padding(b.PatchSize)
 }

@@ -55,7 +55,7 @@ func (b DeltaSource) write(w io.Writer) error {
 	if err := writeFile(w, folder+nxb.ManifestFile, b.RawManifest); err != nil {
 		return err
 	}
-	return writeContent(w, folder+filePatch, b.Making.PatchSize, content(b.Making.PatchSize))
+	return writeContent(w, folder+PatchFile, b.Making.PatchSize, content(b.Making.PatchSize))
 }
 
 // IsDelta reports whether an archive says that it is a delta. Nothing in it is verified.
