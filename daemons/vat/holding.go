@@ -22,8 +22,8 @@ type Holding struct {
 	changed chan struct{} // closed and replaced when client changes
 }
 
-// usable reports whether there is a capability whose connection has not ended. The lock is held. Who has just seen a
-// call fail, and asks again, must not get the same capability once more.
+// usable reports whether there is a capability whose connection has not ended, so that a caller whose call just failed
+// does not get the same capability again. The lock is held.
 func (h *Holding) usable() bool { return h.client.IsValid() && (h.conn == nil || !h.conn.Ended()) }
 
 // ErrRevoked is the cause when a facet was revoked: waiting for the provider's next instance would not help.
