@@ -7,6 +7,7 @@
 // Read updater.ExampleEngine first: an update from its stage to a rollback, on one screen. Then from top to bottom; a
 // package uses only packages that stand below it.
 //
+//	apps        the apps of a device: one engine for each package, and what they have to agree on
 //	updater     the engine: carries out each step of an update, in an order in which every cut is safe
 //	slots       the two slots on disk: stage, verify, empty, open
 //	bootctl     the boot record and the A/B state machine: a pure value, and its bytes

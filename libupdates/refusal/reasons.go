@@ -121,6 +121,14 @@ const (
 	IO      Reason = "io" // an error that is not caused by the input, such as I/O
 )
 
+// Reasons about apps.
+const (
+	NameTaken    Reason = "name-taken"    // a bundle of the system, or another app, has this name
+	UnknownApp   Reason = "unknown-app"   // there is no app of this name
+	AppsTogether Reason = "apps-together" // apps that came in one set are upgraded and uninstalled together
+	TooManyApps  Reason = "too-many-apps" // the device has no room for another app
+)
+
 // Reasons about stored state.
 const (
 	BadStateKey   Reason = "bad-state-key"   // a state key has the wrong form

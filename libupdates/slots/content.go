@@ -6,6 +6,7 @@ import (
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
+	"nexus/libupdates/trust"
 )
 
 // Content describes what a slot holds. The zero value is an empty slot.
@@ -17,6 +18,8 @@ type Content struct {
 	Health  nxs.Health     // the health policy of the set's publisher
 	Unkept  string         // why the kernel does not verify all payloads at every read; empty if it does
 	Damage  refusal.Reason // set if something is in place of the slot's link, but it does not lead to a set
+	// Publisher is the key that signed the set.
+	Publisher trust.PublicKey
 }
 
 // Record returns the content as a boot record keeps it, for a set that is not confirmed.
@@ -25,7 +28,10 @@ func (c Content) Record() bootctl.Content {
 }
 
 func contentOf(d nxs.Digest, x nxs.Index) Content {
-	return Content{Digest: d, Version: x.SystemVersion, Bundles: x.Bundles, Floor: x.VersionFloor, Health: x.Health}
+	return Content{
+		Digest: d, Version: x.SystemVersion, Bundles: x.Bundles, Floor: x.VersionFloor, Health: x.Health,
+		Publisher: x.Publisher,
+	}
 }
 
 // Content returns what the slot, or Staged, holds, according to the stored index. It checks the index's digest, but

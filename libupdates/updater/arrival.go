@@ -20,10 +20,10 @@ func (s *Stage) install(ctx context.Context, out io.Reader) (Audit, uint64, erro
 	in := s.owner.intake
 	select {
 	case <-s.streams:
-		return in.install(ctx, s.resumable(in.fromStream(out, s.size)), s.progress)
+		return in.install(ctx, s.resumable(in.fromStream(out, s.size)), s.terms, s.progress)
 	case f := <-s.file:
 		defer f.Close()
-		return in.install(ctx, in.fromFile(f, s.size), s.progress)
+		return in.install(ctx, in.fromFile(f, s.size), s.terms, s.progress)
 	case <-ctx.Done():
 		return Audit{Slot: in.ledger.Record().Standby()}, 0, context.Cause(ctx)
 	}

@@ -35,6 +35,9 @@ func (in *intake) installFactory(ctx context.Context, archive io.Reader, size in
 			if err := in.admit(ctx, head); err != nil {
 				return err
 			}
+			if err := in.cfg.fits(head.Index, Terms{}); err != nil {
+				return err
+			}
 			return in.ledger.Record().AdmitFactory(in.slots.floor.candidate(head.Digest, head.Index))
 		},
 	})

@@ -213,7 +213,7 @@ func (d *device) put(t *testing.T, version string) error {
 func (d *device) receive(t *testing.T, raw []byte) error {
 	t.Helper()
 	archive := d.Engine.intake.fromStream(bytes.NewReader(raw), int64(len(raw)))
-	_, _, err := d.Engine.intake.install(t.Context(), archive, unheard{})
+	_, _, err := d.Engine.intake.install(t.Context(), archive, Terms{}, unheard{})
 	return err
 }
 

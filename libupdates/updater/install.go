@@ -44,7 +44,7 @@ func (in *intake) fromFile(f io.ReaderAt, size int64) arrival {
 
 // install stages an archive: verified while it is written, durable, and then in the record. The slots keep what they
 // hold until a switch.
-func (in *intake) install(ctx context.Context, archive arrival,
+func (in *intake) install(ctx context.Context, archive arrival, terms Terms,
 	progress Progress) (what Audit, serial uint64, err error) {
 	what = Audit{Slot: in.ledger.Record().Standby()}
 	var set bootctl.Content
@@ -61,6 +61,9 @@ func (in *intake) install(ctx context.Context, archive arrival,
 			err := in.ledger.Record().Admit(set)
 			// that it is active is said once the whole archive is verified: one that is damaged is refused for that
 			if err != nil && refusal.Of(err) != refusal.AlreadyActive {
+				return err
+			}
+			if err := in.cfg.fits(head.Index, terms); err != nil {
 				return err
 			}
 			if err := data.begin(head.Index); err != nil {

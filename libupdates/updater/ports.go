@@ -25,6 +25,7 @@ type Config struct {
 	Patch     Patch     // nil: patches are applied by the engine itself
 	Admission Admission // nil: nobody decides beside Verify, and roots in sets are skipped
 	Judge     Judge     // nil: no set may ask for powers
+	Others    Others    // nil: there are none
 	Publisher Publisher
 	Log       Log
 	Clock     Clock
@@ -62,6 +63,15 @@ type Installed struct {
 
 // Judge refuses a set whose bundles ask for powers that the device does not grant them.
 type Judge func(ctx context.Context, publisher trust.PublicKey, set []policy.Asking) error
+
+// Others are the other slot machines of the device: the system's, or those of its apps.
+type Others interface {
+	// Busy refuses every change here while one of them must not be disturbed.
+	Busy() error
+	// Admit refuses a set that does not go with what the others hold. It is asked before anything is written, and again
+	// before a switch. Older says that the set may be older than the one that runs.
+	Admit(x nxs.Index, older bool) error
+}
 
 // A Patch applies a patch of a delta, as Apply of a delta.Patch does.
 type Patch func(ctx context.Context, p delta.Patch, w io.Writer, old io.ReaderAt, patch io.Reader, from int64) error
@@ -121,6 +131,7 @@ type File interface {
 // An Audit is the record of one step that changes, or checks, what runs: whether it was done or not.
 type Audit struct {
 	Op      string // e.g. `stage`
+	App     string // the package of apps that it is about; empty: the system
 	Slot    bootctl.Slot
 	Version string // of the set
 	Digest  nxs.Digest

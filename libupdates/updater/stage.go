@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"nexus/libupdates/bootctl"
+	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
 	"nexus/libupdates/slots"
 )
@@ -19,6 +20,13 @@ type Request struct {
 	Progress Progress        // closed with the stage, or when it is refused; nil: nobody listens
 	Operator bool            // the sender may switch to what it stages
 	Resume   bool            // what was received is kept when the stage ends early, for one that goes on with it
+	Terms    Terms
+}
+
+// Terms are the sender's own conditions for a set.
+type Terms struct {
+	Older bool                  // it may be older than the one that runs, if Others agree
+	Admit func(nxs.Index) error // refuses a set that the sender may not bring; nil: it may bring any
 }
 
 // A Stage is one archive on its way into the standby slot. It ends in exactly one of three ways: staged, refused, or
@@ -28,6 +36,7 @@ type Stage struct {
 	log      journal
 	operator bool
 	resume   bool
+	terms    Terms
 	progress Progress
 	size     int64
 	in       *io.PipeWriter
@@ -104,6 +113,9 @@ func (g *Staging) begin() error {
 	if r := g.ledger.Record(); r.Pending != bootctl.None {
 		return refusal.New(refusal.TrialInProgress, "slot %s is on trial", r.Pending)
 	}
+	if err := g.cfg.busy(); err != nil {
+		return err
+	}
 	return g.ledger.takePlace()
 }
 
@@ -112,7 +124,8 @@ func (g *Staging) start(r Request, log journal) (*Stage, error) {
 	ctx, cancel := context.WithCancelCause(r.Life)
 	out, in := io.Pipe()
 	s := &Stage{
-		owner: g, log: log, operator: r.Operator, resume: r.Resume, size: int64(r.Size), in: in, cancel: cancel,
+		owner: g, log: log, operator: r.Operator, resume: r.Resume, terms: r.Terms,
+		size: int64(r.Size), in: in, cancel: cancel,
 		streams: make(chan struct{}),
 		begun:   make(chan struct{}),
 		file:    make(chan File, 1),

@@ -45,6 +45,9 @@ func (g *Staging) Switch(ctx context.Context, serial uint64) error {
 	r := g.ledger.Record()
 	what := aboutStaged(r)
 	if err == nil {
+		err = g.alongside()
+	}
+	if err == nil {
 		err = g.runnable(ctx, r, serial)
 	}
 	if err == nil {
@@ -61,6 +64,15 @@ func (g *Staging) Switch(ctx context.Context, serial uint64) error {
 	}
 	g.log.by(ctx).step("switch", what, err)
 	return err
+}
+
+// alongside refuses a switch to what does not go with other slot machines, which may have changed since the stage.
+func (g *Staging) alongside() error {
+	if err := g.cfg.busy(); err != nil {
+		return err
+	}
+	staged := g.slots.content(bootctl.Staged)
+	return g.cfg.fits(nxs.Index{SystemVersion: staged.Version, Bundles: staged.Bundles}, Terms{Older: true})
 }
 
 // runnable refuses a staged set that is damaged or could not be published, and any on a machine that can start no
