@@ -19,7 +19,7 @@ interface BundleMgr {
   # Read the published bundles. Each answer is from a single publication.
 
   list @0 () -> (publication :Publication);
-  # The current publication.
+  # The current publication, with those of apps. All other methods know the bundles of both.
 
   query @1 (name :Text) -> (bundle :Bundle, found :Bool);
   # The published bundle with that name, or found = false.
@@ -79,6 +79,13 @@ struct Publication {
   # How many of the optional services must be healthy; at most the number of optional services.
   publisher @6 :Data;
   # 32 bytes: the Ed25519 key that signed the set; empty for an empty slot.
+  app @7 :Text;
+  # The package of apps that it is of; empty: the system.
+  apps @8 :List(Publication);
+  # With the publication of the system: those of the packages of apps, in byte order of their names, at most 64. No
+  # bundle name occurs twice in all of them.
+  complete @9 :Bool;
+  # Whether `apps` has all packages. If not, as after a restart of `bundlemgrd`, one that is missing may still run.
 }
 
 struct Bundle {
@@ -123,4 +130,11 @@ interface SlotPublisher {
   check @1 (slot :Bootrecord.Slot, indexSha256 :Data) -> (refusal :Keystore.Refusal);
   # Checks whether setActiveSlot would accept the set with the digest `indexSha256`, which that slot, or `staged`, holds
   # now. It has no effect.
+
+  app @2 (name :Text) -> (publisher :SlotPublisher);
+  # The publisher of the package of apps `name`, from the slots of that package. Its marker is
+  # `bundlemgrd: app <name> slot <a|b> active`.
+
+  retainApps @3 (names :List(Text)) -> ();
+  # Ends the publications of all packages of apps but `names`, at most 64.
 }

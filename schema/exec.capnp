@@ -16,8 +16,8 @@ interface ServiceWatch {
 
   list @0 () -> (services :List(ServiceStatus),
     quorum :UInt16, boot :UInt64);
-  # The services of the publication that execd runs, in byte order of their names, and `quorum`, the number of optional
-  # services that must be healthy. `boot` is the attempt that the publication belongs to.
+  # The services of the publication that execd runs, in byte order of their names, then those of apps. `quorum` is the
+  # number of optional services of the system that must be healthy. `boot` is the attempt that the publication belongs to.
 }
 
 interface ServiceHealth {
@@ -32,6 +32,9 @@ interface ServiceHealth {
   # second at the latest, which shows that execd is alive. `settled` is the newest attempt for which the end of a
   # service no longer affects the verdict: services of its publication are restarted when they end, those of a newer one
   # are not. It never decreases.
+
+  app @1 (name :Text) -> (health :ServiceHealth);
+  # The services of the package of apps `name`, which has attempts of its own; none if it is not published.
 }
 
 struct ServiceStatus {
@@ -75,6 +78,8 @@ struct ServiceStatus {
   since @15 :UInt64;
   # The boot attempt during which its program was started; 0 when it is not running. An earlier attempt than that of the
   # publication means that the program went on running when the publication changed.
+  app @16 :Text;
+  # The package of apps that it is of; empty: the system.
 
   enum State {
     # The state of a service.

@@ -1,7 +1,8 @@
 @0xd67bbfce29d7eaab;
 # Signatures and trust: what `keystored` serves. It has public keys and a root document (trust.capnp), and cannot sign.
 #
-# Holders: `updated` and `initd` hold a Verifier for the role system; `updated` alone holds SetAdmission; the operator
+# Holders: `updated` and `initd` hold a Verifier for the role system; `updated` alone holds SetAdmission, and both again
+# for the role apps as AppVerifier and AppAdmission; the operator
 # holds TrustAnchors; `initd` alone holds TrustReload.
 #
 # Class: blessed (the operator's program reads anchors and refusals). One call or answer is at most 4 MiB (daemons/vat).

@@ -102,6 +102,9 @@ interface Operator {
 
   fetch @22 () -> (fetcher :Fetch.Fetcher);
   # Have sets fetched from a registry and staged.
+
+  apps @23 () -> (installer :Update.AppInstaller);
+  # Install, upgrade and uninstall apps. A role such as `apps:web.*` returns one for those names only.
 }
 
 interface TrustEditor {

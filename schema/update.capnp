@@ -5,9 +5,10 @@
 # Committing is a separate power: HealthGate is granted only to initd and cannot be looked up by name.
 #
 # Holders: UpdateStatus: clients that may read the state. UpdateStage: clients that may stage sets, and nothing more.
-# Updated: operators and the selftest. UpdateRecovery: the operator. HealthGate: initd.
+# Updated: operators and the selftest. UpdateRecovery: the operator. HealthGate: initd. AppInstaller: operators, and
+# clients with the role `apps`. AppGate: initd.
 #
-# Class: blessed (the operator's program calls it), except HealthGate. One call or answer is at most 4 MiB
+# Class: blessed (the operator's program calls it), except HealthGate and AppGate. One call or answer is at most 4 MiB
 # (daemons/vat).
 #
 # An outcome that callers branch on is data (Refusal). Exceptions mean a bug, overload or a lost connection.
@@ -292,6 +293,86 @@ struct SlotCheck {
   # (bootrecord.capnp) mean that the slot could not be checked.
   detail @3 :Text;
   # One line for people, if there is a reason.
+}
+
+interface AppList {
+  # Read which apps there are.
+
+  list @0 () -> (packages :List(AppPackage));
+  # All packages, in byte order of their names, at most 64.
+}
+
+interface AppInstaller extends(AppList) {
+  # Install, upgrade and uninstall apps. What one set of apps brings is a package, named after the first of its bundles.
+  # Each package has a boot record and two slots of its own, and all that holds for the system holds for it: trial,
+  # watch, quarantine, rollback (docs/architecture/apps.md).
+
+  open @0 (name :Text, older :Bool) -> (updated :Updated, recovery :UpdateRecovery, refusal :Keystore.Refusal);
+  # The package `name`, which need not exist yet: a complete stage makes it. A set is staged for the role `apps`. Beside
+  # the refusals of Updated, it is refused as `name-mismatch` if its first bundle is not `name`, as `name-taken` if it has
+  # a bundle with the name of a bundle of the system or of another package, as `apps-together` if it leaves out a bundle
+  # that runs, as `too-many-bundles` if it has more than 16, and as `downgrade` if its version is not higher than the one
+  # that runs, or a bundle of it is older. With `older` it may be, if the device's policy allows that; else it is refused
+  # as `policy-denied`. While a slot of the system is on trial, all changes are refused as `trial-in-progress`. Refused as
+  # `bad-bundle-name`, and as `not-granted` if this AppInstaller was made without that name.
+
+  uninstall @1 (names :List(Text), keepState :Bool) -> (refusal :Keystore.Refusal);
+  # Uninstalls the package that consists of the bundles `names`, at most 16. It is no longer published, its programs are
+  # stopped, and the state of its bundles is removed, or stays for their next install with `keepState`. Durable when it
+  # returns; if its programs have not ended within 20 s, the rest follows later, and the package cannot be installed
+  # again before. Refused as `unknown-app`, as `apps-together` if `names` are not exactly the bundles of a package, as
+  # `trial-in-progress` while the package or the system is on trial, as `stage-in-progress`, and as `not-granted`.
+  # Writes one audit record.
+
+  attenuate @2 (pattern :Text, publisher :Data) -> (installer :AppInstaller);
+  # An AppInstaller for only those packages whose bundles all match `pattern`: a name, the beginning of names and `*`, or
+  # `*` for all. With a `publisher`, 32 bytes, only for sets that this Ed25519 key has signed, beside those that it was
+  # for already; empty: without a further limit. Refused as `bad-bundle-name` or `bad-key` (exceptions).
+}
+
+struct AppPackage {
+  # One package of apps.
+
+  name @0 :Text;
+  # Its name.
+  status @1 :Status;
+  # Its slots and state. What runs is in the pending slot or, without one, in the active slot; empty: nothing is
+  # installed, because the first trial failed or has not begun.
+}
+
+interface AppGate {
+  # The power over the trials of apps. Granted to initd, once, and to no other.
+  #
+  # Class: lockstep (only initd holds it).
+
+  follow @0 (observer :AppObserver) -> (subscription :StatusSubscription);
+  # Calls onChanged at once and whenever a package comes or goes; otherwise like UpdateStatus.follow.
+
+  gate @1 (name :Text) -> (gate :HealthGate, status :UpdateStatus, refusal :Keystore.Refusal);
+  # The HealthGate and the status of the package `name`. Refused as `unknown-app`.
+
+  forget @2 (name :Text) -> ();
+  # The state of the package `name`, which was uninstalled, has been removed. Durable when it returns.
+}
+
+interface AppObserver {
+  # Receives which packages there are.
+  #
+  # Class: lockstep.
+
+  onChanged @0 (packages :List(Text), gone :List(GonePackage)) -> ();
+  # The names of all packages, in byte order, and those that were uninstalled and whose state is to be removed.
+}
+
+struct GonePackage {
+  # A package that was uninstalled.
+  #
+  # Class: lockstep.
+
+  name @0 :Text;
+  # Its name.
+  bundles @1 :List(Text);
+  # The bundles whose state is to be removed once no program of theirs runs.
 }
 
 interface HealthGate {

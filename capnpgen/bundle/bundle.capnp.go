@@ -2382,12 +2382,12 @@ type Publication capnp.Struct
 const Publication_TypeID = 0xac1ccca443f32ebc
 
 func NewPublication(s *capnp.Segment) (Publication, error) {
-	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 16, PointerCount: 4})
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 16, PointerCount: 6})
 	return Publication(st), err
 }
 
 func NewRootPublication(s *capnp.Segment) (Publication, error) {
-	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 16, PointerCount: 4})
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 16, PointerCount: 6})
 	return Publication(st), err
 }
 
@@ -2514,12 +2514,61 @@ func (s Publication) SetPublisher(v []byte) error {
 	return capnp.Struct(s).SetData(3, v)
 }
 
+func (s Publication) App() (string, error) {
+	p, err := capnp.Struct(s).Ptr(4)
+	return p.Text(), err
+}
+
+func (s Publication) HasApp() bool {
+	return capnp.Struct(s).HasPtr(4)
+}
+
+func (s Publication) AppBytes() ([]byte, error) {
+	p, err := capnp.Struct(s).Ptr(4)
+	return p.TextBytes(), err
+}
+
+func (s Publication) SetApp(v string) error {
+	return capnp.Struct(s).SetText(4, v)
+}
+
+func (s Publication) Apps() (Publication_List, error) {
+	p, err := capnp.Struct(s).Ptr(5)
+	return Publication_List(p.List()), err
+}
+
+func (s Publication) HasApps() bool {
+	return capnp.Struct(s).HasPtr(5)
+}
+
+func (s Publication) SetApps(v Publication_List) error {
+	return capnp.Struct(s).SetPtr(5, v.ToPtr())
+}
+
+// NewApps sets the apps field to a newly
+// allocated Publication_List, preferring placement in s's segment.
+func (s Publication) NewApps(n int32) (Publication_List, error) {
+	l, err := NewPublication_List(capnp.Struct(s).Segment(), n)
+	if err != nil {
+		return Publication_List{}, err
+	}
+	err = capnp.Struct(s).SetPtr(5, l.ToPtr())
+	return l, err
+}
+func (s Publication) Complete() bool {
+	return capnp.Struct(s).Bit(32)
+}
+
+func (s Publication) SetComplete(v bool) {
+	capnp.Struct(s).SetBit(32, v)
+}
+
 // Publication_List is a list of Publication.
 type Publication_List = capnp.StructList[Publication]
 
 // NewPublication creates a new list of Publication.
 func NewPublication_List(s *capnp.Segment, sz int32) (Publication_List, error) {
-	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 16, PointerCount: 4}, sz)
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 16, PointerCount: 6}, sz)
 	return capnp.StructList[Publication](l), err
 }
 
@@ -2831,6 +2880,46 @@ func (c SlotPublisher) Check(ctx context.Context, params func(SlotPublisher_chec
 
 }
 
+func (c SlotPublisher) App(ctx context.Context, params func(SlotPublisher_app_Params) error) (SlotPublisher_app_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0xf8919a91adf24815,
+			MethodID:      2,
+			InterfaceName: "bundle.capnp:SlotPublisher",
+			MethodName:    "app",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 1}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(SlotPublisher_app_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return SlotPublisher_app_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c SlotPublisher) RetainApps(ctx context.Context, params func(SlotPublisher_retainApps_Params) error) (SlotPublisher_retainApps_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0xf8919a91adf24815,
+			MethodID:      3,
+			InterfaceName: "bundle.capnp:SlotPublisher",
+			MethodName:    "retainApps",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 1}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(SlotPublisher_retainApps_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return SlotPublisher_retainApps_Results_Future{Future: ans.Future()}, release
+
+}
+
 func (c SlotPublisher) WaitStreaming() error {
 	return capnp.Client(c).WaitStreaming()
 }
@@ -2907,6 +2996,10 @@ type SlotPublisher_Server interface {
 	SetActiveSlot(context.Context, SlotPublisher_setActiveSlot) error
 
 	Check(context.Context, SlotPublisher_check) error
+
+	App(context.Context, SlotPublisher_app) error
+
+	RetainApps(context.Context, SlotPublisher_retainApps) error
 }
 
 // SlotPublisher_NewServer creates a new Server from an implementation of SlotPublisher_Server.
@@ -2925,7 +3018,7 @@ func SlotPublisher_ServerToClient(s SlotPublisher_Server) SlotPublisher {
 // This can be used to create a more complicated Server.
 func SlotPublisher_Methods(methods []server.Method, s SlotPublisher_Server) []server.Method {
 	if cap(methods) == 0 {
-		methods = make([]server.Method, 0, 2)
+		methods = make([]server.Method, 0, 4)
 	}
 
 	methods = append(methods, server.Method{
@@ -2949,6 +3042,30 @@ func SlotPublisher_Methods(methods []server.Method, s SlotPublisher_Server) []se
 		},
 		Impl: func(ctx context.Context, call *server.Call) error {
 			return s.Check(ctx, SlotPublisher_check{call})
+		},
+	})
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0xf8919a91adf24815,
+			MethodID:      2,
+			InterfaceName: "bundle.capnp:SlotPublisher",
+			MethodName:    "app",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.App(ctx, SlotPublisher_app{call})
+		},
+	})
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0xf8919a91adf24815,
+			MethodID:      3,
+			InterfaceName: "bundle.capnp:SlotPublisher",
+			MethodName:    "retainApps",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.RetainApps(ctx, SlotPublisher_retainApps{call})
 		},
 	})
 
@@ -2987,6 +3104,40 @@ func (c SlotPublisher_check) Args() SlotPublisher_check_Params {
 func (c SlotPublisher_check) AllocResults() (SlotPublisher_check_Results, error) {
 	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 0, PointerCount: 1})
 	return SlotPublisher_check_Results(r), err
+}
+
+// SlotPublisher_app holds the state for a server call to SlotPublisher.app.
+// See server.Call for documentation.
+type SlotPublisher_app struct {
+	*server.Call
+}
+
+// Args returns the call's arguments.
+func (c SlotPublisher_app) Args() SlotPublisher_app_Params {
+	return SlotPublisher_app_Params(c.Call.Args())
+}
+
+// AllocResults allocates the results struct.
+func (c SlotPublisher_app) AllocResults() (SlotPublisher_app_Results, error) {
+	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return SlotPublisher_app_Results(r), err
+}
+
+// SlotPublisher_retainApps holds the state for a server call to SlotPublisher.retainApps.
+// See server.Call for documentation.
+type SlotPublisher_retainApps struct {
+	*server.Call
+}
+
+// Args returns the call's arguments.
+func (c SlotPublisher_retainApps) Args() SlotPublisher_retainApps_Params {
+	return SlotPublisher_retainApps_Params(c.Call.Args())
+}
+
+// AllocResults allocates the results struct.
+func (c SlotPublisher_retainApps) AllocResults() (SlotPublisher_retainApps_Results, error) {
+	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 0, PointerCount: 0})
+	return SlotPublisher_retainApps_Results(r), err
 }
 
 // SlotPublisher_List is a list of SlotPublisher.
@@ -3358,143 +3509,478 @@ func (p SlotPublisher_check_Results_Future) Refusal() keystore.Refusal_Future {
 	return keystore.Refusal_Future{Future: p.Future.Field(0, nil)}
 }
 
-const schema_a9f054a3f53ba946 = "x\xda\xacX}\x90\x13\xe5\x19\x7f\x9e\xdd$\x9bK\xb8" +
-	"l^6-R\xb4)-m\xe1\xd4+\x1f\xb5#P" +
-	"\xe7r\xe7`\x81r5{q\x14\x9c\xe9\xc7&Y\xbc" +
-	"\xd0|\x1c\xbb\x9b\x83cJ\x11\x06\x8aRo,-\x9d" +
-	"\x8a\xda\x0f\xc1Z\x8f\x81\xa2V\xa6\x9c\x85\x0e\x8c\xd8Q" +
-	"\x06Zk\x91\xd1V\xa6\xd2B\xa1S\xad\x02u\xaa'" +
-	"\xe3v\x9e7\xb7\x9b\xcd\x07P\x06\xff\xb8\x99\xcb\xf3>" +
-	"\xf9\xbd\xbf\xe7\xfb}2\xf5A\x7f\xc27\xadu\\+" +
-	"\x08\xea\x03\xfe\x80\xbdl\xc5\xa6\xfb\xce%n^\x0bl" +
-	"\x1c\x02\xf8$\x80\x19K\x03\x1fC\xf0\xd9\xcfX\xd1%" +
-	"\xa1\xd7\x7f\xb7\x16\xd4\x09\x88\x00~\xa4\xb3E\x81.\x04" +
-	"T\xb4\xc02@{\xe6w\xffq\xe0\xb1\xd9[\xd6\x01" +
-	"\x9b\xe0*\xec\x0f\xcc'\x85\xc3\x81\x0e@{\xe8\xaf\xd7" +
-	"|\xfc\xd8dqC\x05\xbc\xa2\xf0f\xa0\x87\x14\xde\xe3" +
-	"\x0a\x8f\xed\x95\xfa\xe6\xbdy\xed\x0f\xbc\x0a\xe3\xa5O\x92" +
-	"\xc2D\x89\x14N\x1f\xfd\xdc\xb9'n\x15\x1e\x02u\\" +
-	"\x95\xc4\x1c\xa9\x8d4\xba%\"\x11\xf8\x89\xbe\xff\x88\xbe" +
-	"r+\xd1\x14\x1c\x8d!i\x0di\xec\x92v\x02\xda+" +
-	"g\x0d\xdd\xb8\xf3\x83\xfem\xc0&\xba\x10jp\x0b\xb7" +
-	"#H\x97\xeci?w\xf3\xa3\x87\xae\xde\x0ej+\x0a" +
-	"\xf6-C\xb3\xdf\xd9z\xdb\xdbC\xe0'o(\xeb\x82" +
-	"\x07\x95\x8dA\xfa\xce`\xf0~$\xab\xd7\xdfY8\xf5" +
-	"\xdf\xbfo\x07u,]\xc8\x95\xa6\x85\xce\x02*7\x84" +
-	"\x88\xd0\xb7\xff\x93m?\xd2\xf9\xd2\x0e`\xadb\x15\x0c" +
-	"p\xc6\xc6P\x08\x95GB\xa4\xff\xe3\xd0\x97\x94\x17\xe8" +
-	"?{\xf0\xfd\xef\xdc\xb2m\xdek;\xbc\x1ex2\xc4" +
-	"=0\x1c\"r\xfb\x1f\xfa\xd7\xae\xcf.\xfd\xda/\xeb" +
-	"\xe1\x94c\xa1\xef+'9\xda\xf1\xd0zeZ\x98\xd0" +
-	"Vg\xd6,\x1c\x09\x87\x9f\xf2Fd|x\x03\xa1M" +
-	"\x09\x13\xda\xc8\xb5k&\xaeb\xa7\xf6\x90\xa9\x1e8\x7f" +
-	"\x0b\xe1\xcc\x0boQT\xc2\x99\xd1\x1d\xfe\x85\x00h\xbf" +
-	"j\x8c$\xf7\xde1\xbc\xcfKN\x8fpr\x85\x08\xc1" +
-	"]\xbf3\xf3\xf8G\xcd9\xcf\x8e\x86\x87\xa7\xcf`\xe4" +
-	"NR\xd8\xcc\x15R=\xfe\xf2\x1f\xc6\x9e~\xde\x8b0" +
-	"\x1c\xe1\x19\xf0\x1cW\x18\xfb\x95\xa9\x7fZ\xd1\xb5\xe1 " +
-	"\xb0V_\x8dy'#/)g\"\x12@\xea\x8d\x88" +
-	"\x88\xa9w#\x02\x02\xd8\x09\xeb\xfd\xdf\xdb/o>\xd2" +
-	"\xe0\xdc\x7fF\xdaPy\x8f\xf4\x95w\"\x12\xfd\x01\xd8" +
-	"\x93?u\xdd[\xafO:\xff2\x85\xca\xb9^9\x16" +
-	"\x19\x01T\x8eG(V\xf7\xb3/\xef{\xea\xd4\xbd\xaf" +
-	"x\xe9\xdd$\xf3\xec\x9a#\x13\xbdsC3g/\xdc" +
-	"\xf4\xd5W\x81\x8du\x01r2\x01\x14\xf8\xf9\xca_M" +
-	"\xb8)\xfc\xa3\x85\x7f\xf1\x02\x0c\xca\x15\x07p\x85\xb3w" +
-	"\xfc\xec\xd7G\xa5\xec\xdf\x1a\xc27,?\xa3\xec\x97I" +
-	"\x7f\xaf\xbc\x1e\x95\xe1(\x11>8\xf7\xd9\xc7\x7f\xf3\x99" +
-	"3\xa7*\xd7\xf1\xd4z$z\x16|\xf6'\x8e\xb7n" +
-	"_\xf4V\xef\xbf+9\xcc\xfd\xbc.\xba\x8d\xca\xf4#" +
-	"s\xcf\xee\xd8\xf8\xe0\xc6w\x1b.(G\xff\xac\xac&" +
-	"Teet\xbd\xf2G\x8e\x7f\xcf\x9e\xb5\xab\x8e\xb7\xa5" +
-	"Gj\xc2\x11\xe5t\x9f\x8bv\x00~p\xe2\xeb\xe7'" +
-	"\xfc\xf0\xe8y\xcf\xf1\xc9h\x9a\x8e\xcfD;`\x91\x9d" +
-	".\x17\xb3y\xbd=#j}\xc5\xbeY]\xfcS\xf7" +
-	"]F{>gZ\x93\x92\x9a\xa1\x89\x05\xd3U\xf2q" +
-	"\xa5T\xbed%\xcb\xe9|\xce\xec\xd5\x8d\xf6L\xaf\x9e" +
-	"\xf9&\xd7,\x98\xa0\x06E\x1f\x80\x0f\x01\xd8\x946\x00" +
-	"u\x92\x88\xeaT\x01\x11c\x14-v}\x1a@\xbdN" +
-	"D\xf5F\x01e3_\xb2P\xb6\x07'\xfe\xb6\xf0\xd3" +
-	"\xe2\x96\xa7\x01\x10e@;W\xcc\xea\xcbS\xbd\x1aH" +
-	"\xd3o\xf8\x02\xb6\x82\x80\xad\x80\xff\x07\x83\x1e\xdd,\xe7" +
-	"-\x13@\xf5\xb9\x1cZ\xbb\x80(\xa1\x1a\x13p\x95\xa1" +
-	"/.\x9bZ\x1e\xa3v\xe7\x1b\xbb\xdb\xc2\xfd\xd9\xadt" +
-	"e\xb4\x01\xbc\xea\x83^\xad\x98Mj\x03\xf9\x92\x96\xad" +
-	"\x18\x88\xa6\x17\xbc\xad\x0a.\x17\xb5\x82\x8ec@\xc01" +
-	"\x1e\xbc\xa6>%\x9eR\xde\xaaA\"\xb7\x8c\x11Q\xbd" +
-	"J@\xbb\x8f\xec\xcah\x16H\xb9R\x11\xa3\xd5VV" +
-	"G\xb6\x1e|iY7\x06\x08]&7x\x031\xab" +
-	"I \xa6\x03\xa8\x93ET?/`G\x05\x11\xa3\xd5" +
-	"VR\xb9*\xbe\xb8T.f\x11A@\xf4\\\xeco" +
-	"\x12\x02S\xb7:3V\xae_'\xb1\x9b\x0cc\\\x0e" +
-	"s\xc8W\x09\x11\xd5\x05U\x0e\xf3\xc8\xea\xb9\"\xaa\xb7" +
-	"\x09\xc8\x04\x8cQ\xebe*).\x10Q]x\x99\x19" +
-	"\"\xa7K%\x0b[@\xc0\x96\x06\xae\xc9Q\x97\xe6J" +
-	"\xc5[\xd3\xa6n\xf4\xebF{\xa9\xe8\xb0\xe7\xb1\x95\xb4" +
-	"\xc2\x15GD\xa8\xbf\x0c \x89\xa8^\xed\xa2\xee\"\xe3" +
-	"\x9e\x10Q\xddS\xf5\xc20\xdd\xb4[D\xf5\x80\xc7\x0b" +
-	"\xfb\x0d\x00u\x9f\x88\xea!\x01\x99\x881\x14\x01\xd8\x0b" +
-	"\xf4\xed\x03\"\xaa/\x0a\xc8|B\x0c}\x00\xec0e" +
-	"\xf8\xf3\"\xaa'\x04d~\x8c\xa1\x1f\x80\x1d\xa7\x88\xbf" +
-	"&\xa2zZ@\x16\x10c\x18\x00`'{\x00\xd4\x13" +
-	"\"\xaao_n\xed\x99\x03\xa6\xa5\x17n\xd7!n\x98" +
-	"\xe4\x81\xd14\xaf\xf1\xf8\xaa\x8a\x13L\x8c\x00&E\xac" +
-	"K\xa6\x08`\xc7\xd2r\xc9(\x17P\x02\x01%\x18u" +
-	"\xaa\xd9\xab\x03\x1a\x0dE^qdW\xbe\x94n7t" +
-	"\xaa\xbd8O\xa8\x0b\xe44C\xa1IR\x97\x16/6" +
-	"u\x97^<S*\x17-\x0c\x82\x80\xc1\x86\x1aj\x92" +
-	"\x1e\x95\xc8\xf9D?\x80\xfb\xd8@\xa7c3\x96\x06\x81" +
-	"\xb5H\xb6\x93C \xf5\xea\xd9\x04&\xf1\xc2\xd5\xb9L" +
-	"\xb32\xbd\xcd\x12m\xbe'\xd1J\xee\xed\x80\xac\xfa\xea" +
-	"\x00D\xe6!\x8d\x8ew0M$\x83\x9c\xa4\xf3\x84A" +
-	"g\xbc\xb1im \xb0OK\x88\xee\x08Bgx\xb2" +
-	"\xf1t\xd6*\xc9\xe4\xdd\x04\xcafn\x85^K\xff\xd2" +
-	"5\xfe!\xb4[t|$e\xf3:\x992\xd5AR" +
-	":\xb1\x0d \xf5E\x1415\x17)\xc4\x95jQ\xe6" +
-	"`\x17@*A\xf2\x05$\x17\x04^0\xca<\xec\x01" +
-	"H\xcd%y\x96\xe4\xa2\xc8kF\xd1p\x09@\xea\x1b" +
-	"$\xff\x16\xc9}>^6\xca\x00\x1a\x00\xa9\xe5$_" +
-	"\x8b\x02\xa2\x9f\x17\x8e\xb2\x1a\xd3\x00\xa9\xbbI|\x1f\xa9" +
-	"\x07\xfc\xbcv\x94{q\x05@\xea\x1e\x92o\"\xb9\x84" +
-	"1\xfen\xd8\xc8\xe1\xbfG\xf2\x87I\x1e\xbc;\x86A" +
-	"\x00e3\xce\x07H=@\xf2GI\xde\x12\x88a\x0b" +
-	"M~n\xd6\xc3$\xdfM\xf2\x90\x14\xc3\x10\x80\xb2\x8b" +
-	"\xdf\xfb4\xc9_$y8\x18\xc30\x80r\x98\xd3<" +
-	"D\xf2W\xb0n\xca\xac\xea\xd7k\xca\xd1\xd6\xd2\xb9|" +
-	"\xce\xca\xe9\x80n\x15\xd2Q\x04\xd0\xceh}\xfc\x14d" +
-	"+\xa77\x9c\xf6UF\\\x0a\xe2\xbd\x9a\xb7\xee]\xb9" +
-	"\x94[\xa1\xbb\xad\xb5\xa0\x15s\x8bu\xd3\x82\x8eT\xad" +
-	"\xba{ \xa7\xbc\xfa\xa5>*,-OI=:J" +
-	"d\xcd\xb8\xab\x81\x85^\xec\xcf\x19\xa5b\x01$\xbdh" +
-	"]\x80\xe2\xed\x10\xd7\x8d\x9c5\xd0\xd01\x9a\x0f\xc3&" +
-	"\xe5v\xc9\x99}\xb17\x00\xcfy\xb1vt\xcf\xaa\x02" +
-	"v\x90\xae\xde80\xeb!K}z\xf1J\x9e\x15\x95" +
-	"\xf6X\xd0\x96\xf7\xe8Z\xb6k\xc0\xd2\xd1L\"Rs" +
-	"\xeb\x0cF/\xd6\xddR\xe5\xb4\x991r}2}H" +
-	"\"&E\xbf\xb7\xe8=m\x97:\xc2\xa4\x9e\x8eJ\x8d" +
-	"{\xfb\xee\xf4&o\x89Y\xd5\xb6\x1bO\x0fX\xba\xe9" +
-	"\xc4\xbe\xc3\xac\xcd\x90\x8b7G\xf7\xe9\xe2\xf1\xc5\x12O" +
-	"w4G\xd9\x03\xa7\x8f\xac\xba9\xd45\xc8\xfa\xf1\xe1" +
-	"\xda\xe1\x01\x9e^u\xf2(\xe7\xe6/\xcd\xe6Qk\x96" +
-	"\x08\xde\xb0\xa5\xf3\xa54\xb2\xea\xa2\xd7\xbc\x83\x97\x8b\x1d" +
-	"\x15l\xea}W\xf16\xee\xec\xee\xe8\xac\xd1\xecIj" +
-	"\xd5?\xa76\xee\xacn\xe8l\xd0l\xf3t\x10\xd8\xa0" +
-	"\x84\x82\xbb\x94\xa1\xb3\xbd\xb0\xd54\xa3\x06$\x14\xdd\x0d" +
-	"\x01\xc1Y\x05\x0aK@`\xba\x84>wWEgm" +
-	"b\x8b\x08\xb3[B\xbf\xbb\xea\xa3\xb3\x12\xb2N\xc2\x9c" +
-	")\xc9\xf4\x8eM`\x9c\x17Y\x82*\xbc\xe2\x19\x90J" +
-	"4N\xf8\xe7n\xad\x98\x03\x99\xdaA\x02\xe3<\xbe\x09" +
-	"\xb4\x9dZ\x1aU\xbcX\xee\x8d\x8e\xfc\xcb|\xc89)" +
-	"T\x07\xeb\x99c\xa2nT\x87\xa6\xf3C\x03:K6" +
-	"\x9bf\x80\xc0\xa6\x90\xb7\x9d\xdfJ\xd0\xf9I\x84]C" +
-	"\x9ea\x92\xed\xccA\x88\xf3I\x98\xc08_@j\xed" +
-	"i\x96=\xdd\xa3\x0d\xd2Y\xab\xae\xa8/\xd5\x006\xdb" +
-	").\x9d\x8f\xff\x0b\x00\x00\xff\xffQ{\xd3-"
+type SlotPublisher_app_Params capnp.Struct
+
+// SlotPublisher_app_Params_TypeID is the unique identifier for the type SlotPublisher_app_Params.
+const SlotPublisher_app_Params_TypeID = 0xec5d35dd8bbd87f5
+
+func NewSlotPublisher_app_Params(s *capnp.Segment) (SlotPublisher_app_Params, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return SlotPublisher_app_Params(st), err
+}
+
+func NewRootSlotPublisher_app_Params(s *capnp.Segment) (SlotPublisher_app_Params, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return SlotPublisher_app_Params(st), err
+}
+
+func ReadRootSlotPublisher_app_Params(msg *capnp.Message) (SlotPublisher_app_Params, error) {
+	root, err := msg.Root()
+	return SlotPublisher_app_Params(root.Struct()), err
+}
+
+func (s SlotPublisher_app_Params) String() string {
+	str, _ := text.Marshal(0xec5d35dd8bbd87f5, capnp.Struct(s))
+	return str
+}
+
+func (s SlotPublisher_app_Params) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (SlotPublisher_app_Params) DecodeFromPtr(p capnp.Ptr) SlotPublisher_app_Params {
+	return SlotPublisher_app_Params(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s SlotPublisher_app_Params) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s SlotPublisher_app_Params) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s SlotPublisher_app_Params) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s SlotPublisher_app_Params) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s SlotPublisher_app_Params) Name() (string, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return p.Text(), err
+}
+
+func (s SlotPublisher_app_Params) HasName() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s SlotPublisher_app_Params) NameBytes() ([]byte, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return p.TextBytes(), err
+}
+
+func (s SlotPublisher_app_Params) SetName(v string) error {
+	return capnp.Struct(s).SetText(0, v)
+}
+
+// SlotPublisher_app_Params_List is a list of SlotPublisher_app_Params.
+type SlotPublisher_app_Params_List = capnp.StructList[SlotPublisher_app_Params]
+
+// NewSlotPublisher_app_Params creates a new list of SlotPublisher_app_Params.
+func NewSlotPublisher_app_Params_List(s *capnp.Segment, sz int32) (SlotPublisher_app_Params_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1}, sz)
+	return capnp.StructList[SlotPublisher_app_Params](l), err
+}
+
+// SlotPublisher_app_Params_Future is a wrapper for a SlotPublisher_app_Params promised by a client call.
+type SlotPublisher_app_Params_Future struct{ *capnp.Future }
+
+func (f SlotPublisher_app_Params_Future) Struct() (SlotPublisher_app_Params, error) {
+	p, err := f.Future.Ptr()
+	return SlotPublisher_app_Params(p.Struct()), err
+}
+
+type SlotPublisher_app_Results capnp.Struct
+
+// SlotPublisher_app_Results_TypeID is the unique identifier for the type SlotPublisher_app_Results.
+const SlotPublisher_app_Results_TypeID = 0xd922af771a42b21a
+
+func NewSlotPublisher_app_Results(s *capnp.Segment) (SlotPublisher_app_Results, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return SlotPublisher_app_Results(st), err
+}
+
+func NewRootSlotPublisher_app_Results(s *capnp.Segment) (SlotPublisher_app_Results, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return SlotPublisher_app_Results(st), err
+}
+
+func ReadRootSlotPublisher_app_Results(msg *capnp.Message) (SlotPublisher_app_Results, error) {
+	root, err := msg.Root()
+	return SlotPublisher_app_Results(root.Struct()), err
+}
+
+func (s SlotPublisher_app_Results) String() string {
+	str, _ := text.Marshal(0xd922af771a42b21a, capnp.Struct(s))
+	return str
+}
+
+func (s SlotPublisher_app_Results) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (SlotPublisher_app_Results) DecodeFromPtr(p capnp.Ptr) SlotPublisher_app_Results {
+	return SlotPublisher_app_Results(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s SlotPublisher_app_Results) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s SlotPublisher_app_Results) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s SlotPublisher_app_Results) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s SlotPublisher_app_Results) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s SlotPublisher_app_Results) Publisher() SlotPublisher {
+	p, _ := capnp.Struct(s).Ptr(0)
+	return SlotPublisher(p.Interface().Client())
+}
+
+func (s SlotPublisher_app_Results) HasPublisher() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s SlotPublisher_app_Results) SetPublisher(v SlotPublisher) error {
+	if !v.IsValid() {
+		return capnp.Struct(s).SetPtr(0, capnp.Ptr{})
+	}
+	seg := s.Segment()
+	in := capnp.NewInterface(seg, seg.Message().CapTable().Add(capnp.Client(v)))
+	return capnp.Struct(s).SetPtr(0, in.ToPtr())
+}
+
+// SlotPublisher_app_Results_List is a list of SlotPublisher_app_Results.
+type SlotPublisher_app_Results_List = capnp.StructList[SlotPublisher_app_Results]
+
+// NewSlotPublisher_app_Results creates a new list of SlotPublisher_app_Results.
+func NewSlotPublisher_app_Results_List(s *capnp.Segment, sz int32) (SlotPublisher_app_Results_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1}, sz)
+	return capnp.StructList[SlotPublisher_app_Results](l), err
+}
+
+// SlotPublisher_app_Results_Future is a wrapper for a SlotPublisher_app_Results promised by a client call.
+type SlotPublisher_app_Results_Future struct{ *capnp.Future }
+
+func (f SlotPublisher_app_Results_Future) Struct() (SlotPublisher_app_Results, error) {
+	p, err := f.Future.Ptr()
+	return SlotPublisher_app_Results(p.Struct()), err
+}
+func (p SlotPublisher_app_Results_Future) Publisher() SlotPublisher {
+	return SlotPublisher(p.Future.Field(0, nil).Client())
+}
+
+type SlotPublisher_retainApps_Params capnp.Struct
+
+// SlotPublisher_retainApps_Params_TypeID is the unique identifier for the type SlotPublisher_retainApps_Params.
+const SlotPublisher_retainApps_Params_TypeID = 0xf232c6a4932ea7e1
+
+func NewSlotPublisher_retainApps_Params(s *capnp.Segment) (SlotPublisher_retainApps_Params, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return SlotPublisher_retainApps_Params(st), err
+}
+
+func NewRootSlotPublisher_retainApps_Params(s *capnp.Segment) (SlotPublisher_retainApps_Params, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return SlotPublisher_retainApps_Params(st), err
+}
+
+func ReadRootSlotPublisher_retainApps_Params(msg *capnp.Message) (SlotPublisher_retainApps_Params, error) {
+	root, err := msg.Root()
+	return SlotPublisher_retainApps_Params(root.Struct()), err
+}
+
+func (s SlotPublisher_retainApps_Params) String() string {
+	str, _ := text.Marshal(0xf232c6a4932ea7e1, capnp.Struct(s))
+	return str
+}
+
+func (s SlotPublisher_retainApps_Params) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (SlotPublisher_retainApps_Params) DecodeFromPtr(p capnp.Ptr) SlotPublisher_retainApps_Params {
+	return SlotPublisher_retainApps_Params(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s SlotPublisher_retainApps_Params) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s SlotPublisher_retainApps_Params) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s SlotPublisher_retainApps_Params) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s SlotPublisher_retainApps_Params) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s SlotPublisher_retainApps_Params) Names() (capnp.TextList, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return capnp.TextList(p.List()), err
+}
+
+func (s SlotPublisher_retainApps_Params) HasNames() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s SlotPublisher_retainApps_Params) SetNames(v capnp.TextList) error {
+	return capnp.Struct(s).SetPtr(0, v.ToPtr())
+}
+
+// NewNames sets the names field to a newly
+// allocated capnp.TextList, preferring placement in s's segment.
+func (s SlotPublisher_retainApps_Params) NewNames(n int32) (capnp.TextList, error) {
+	l, err := capnp.NewTextList(capnp.Struct(s).Segment(), n)
+	if err != nil {
+		return capnp.TextList{}, err
+	}
+	err = capnp.Struct(s).SetPtr(0, l.ToPtr())
+	return l, err
+}
+
+// SlotPublisher_retainApps_Params_List is a list of SlotPublisher_retainApps_Params.
+type SlotPublisher_retainApps_Params_List = capnp.StructList[SlotPublisher_retainApps_Params]
+
+// NewSlotPublisher_retainApps_Params creates a new list of SlotPublisher_retainApps_Params.
+func NewSlotPublisher_retainApps_Params_List(s *capnp.Segment, sz int32) (SlotPublisher_retainApps_Params_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1}, sz)
+	return capnp.StructList[SlotPublisher_retainApps_Params](l), err
+}
+
+// SlotPublisher_retainApps_Params_Future is a wrapper for a SlotPublisher_retainApps_Params promised by a client call.
+type SlotPublisher_retainApps_Params_Future struct{ *capnp.Future }
+
+func (f SlotPublisher_retainApps_Params_Future) Struct() (SlotPublisher_retainApps_Params, error) {
+	p, err := f.Future.Ptr()
+	return SlotPublisher_retainApps_Params(p.Struct()), err
+}
+
+type SlotPublisher_retainApps_Results capnp.Struct
+
+// SlotPublisher_retainApps_Results_TypeID is the unique identifier for the type SlotPublisher_retainApps_Results.
+const SlotPublisher_retainApps_Results_TypeID = 0x82d7e949b12071ac
+
+func NewSlotPublisher_retainApps_Results(s *capnp.Segment) (SlotPublisher_retainApps_Results, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0})
+	return SlotPublisher_retainApps_Results(st), err
+}
+
+func NewRootSlotPublisher_retainApps_Results(s *capnp.Segment) (SlotPublisher_retainApps_Results, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0})
+	return SlotPublisher_retainApps_Results(st), err
+}
+
+func ReadRootSlotPublisher_retainApps_Results(msg *capnp.Message) (SlotPublisher_retainApps_Results, error) {
+	root, err := msg.Root()
+	return SlotPublisher_retainApps_Results(root.Struct()), err
+}
+
+func (s SlotPublisher_retainApps_Results) String() string {
+	str, _ := text.Marshal(0x82d7e949b12071ac, capnp.Struct(s))
+	return str
+}
+
+func (s SlotPublisher_retainApps_Results) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (SlotPublisher_retainApps_Results) DecodeFromPtr(p capnp.Ptr) SlotPublisher_retainApps_Results {
+	return SlotPublisher_retainApps_Results(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s SlotPublisher_retainApps_Results) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s SlotPublisher_retainApps_Results) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s SlotPublisher_retainApps_Results) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s SlotPublisher_retainApps_Results) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+
+// SlotPublisher_retainApps_Results_List is a list of SlotPublisher_retainApps_Results.
+type SlotPublisher_retainApps_Results_List = capnp.StructList[SlotPublisher_retainApps_Results]
+
+// NewSlotPublisher_retainApps_Results creates a new list of SlotPublisher_retainApps_Results.
+func NewSlotPublisher_retainApps_Results_List(s *capnp.Segment, sz int32) (SlotPublisher_retainApps_Results_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0}, sz)
+	return capnp.StructList[SlotPublisher_retainApps_Results](l), err
+}
+
+// SlotPublisher_retainApps_Results_Future is a wrapper for a SlotPublisher_retainApps_Results promised by a client call.
+type SlotPublisher_retainApps_Results_Future struct{ *capnp.Future }
+
+func (f SlotPublisher_retainApps_Results_Future) Struct() (SlotPublisher_retainApps_Results, error) {
+	p, err := f.Future.Ptr()
+	return SlotPublisher_retainApps_Results(p.Struct()), err
+}
+
+const schema_a9f054a3f53ba946 = "x\xda\xacX\x7fp\x14w\x15\x7fo\xf7.{!w" +
+	"\xdc\xed\xeda)\x14\x0f0*\xa4M\x84 \x0a\xa1\x9d" +
+	"\\RS\x09\x12{\x9b\xabm`\x8a\xbaw\xb74\x8b" +
+	"\xf7+\xb7{\x810\"\x85A)\xb4\x8cba\x14\xdb" +
+	"Q\x0b\xd8\x12\x06D\xb0\x8c\xb5\x82\xd3N\x9d\x8e2\xad" +
+	"?*`Q;\x16u\xa4\x1d[kAF\xa5\xb4\xeb" +
+	"\xbc\xeff\xf7\xf6~\xf0k\xf0\x0ff\xc8\xdbw\x9f\xef" +
+	"\xfb\xf5y\xef}\xbf\xb3\x06\x1ab\x9e\xd9\x81\x95\xe3\x81" +
+	"\x93\xf7x\x1b\xcc}CS\x0f\xf6\xbe\xfe\xbb\xf5 N" +
+	"F\x00\x8f\x000g\x9aPD\xf0\x98+Wo{\xe8" +
+	"\\\xec\xf6\x0d \xde`\x7f\x09\x08\x93\xe8\xcb\xd3Fh" +
+	"\xc5\xb8W\x9f\xdf\x00\xf2dD\x00/\xd2\xb7\xf3\x0d\xdd" +
+	"\x08(\xbd\xdb\xb0\x12\xd0\x9c\xff\xe0\xdf~\xf6\xf8\x82\x9d" +
+	"_\xb6P-\x85e\xc2\"R\xd0\x84N@s\xf4O" +
+	"S\xde\xff\xca\x0c~\xb3\x05n)l\x12\xfaIa;" +
+	"Sx\xfc\xa8P\xe8}\xf3\xe6\x87\xdd\x0a\x87\x85\xe9\xa4" +
+	"p\x94)\xbcv\xf2#\xe7~p'\xf7\x08\xc87\x94" +
+	"\x8d8-\xb4\x90\xc6\xeb\x02\x19\xd1\xf0m\xf5\xd9\xe3\xea" +
+	"\x9a]d&gk\xf4\xf8\xd6\x93\x86\xec;\x00h\xae" +
+	"\xe9\x18\x9dw\xe0\xbd\xe1\xbd Ns \xde\xf4\xedd" +
+	"~\xf8\xe8\x90#m\xe7n\xdf\xfd\xc2M\xfb@\x0e " +
+	"g\xde1\xba\xe0\xfc\xae\xbb\xfe9\x0a\xde\x06\x01@\x9a" +
+	"\xd6xLjm\xa4\xdf\xccl\xfc8G^o\\\x9a" +
+	"=\xf3\xef\xbf\xec\x039L\x07R\xc8\xa4\xedMg\x01" +
+	"\xa5\x1dMd\xd0\x97\xfe\x95n;\xde\xf5\xd2~\x10\x03" +
+	"|\x19\x0cp\xce\xf9\xa6q(y\xfd\xa4\x8f\xfeOJ" +
+	"\xad\xf4?s\xcb;_\xb9co\xef\x1f\xf7\xbb#0" +
+	"\xc1\xcf\"0\xc5O\xc6=\xfb\xc8\xdf\x0f\x7fx\xe8\xb3" +
+	"\xdf\xaf\x86\x93\xba\xfc_\x97z\x19Z\x8f\x7f\xa3\xb4\x9d" +
+	"\xa1\xadK\xad\x1f\xb8\xd0\xd4t\xc8\x9d\x915\xfe\xcd\x84" +
+	"\xb6\x85\xa1]\xb8y\xfd\xb4\xb5\xe2\x99#\xe4\xaa\x0b\xce" +
+	"K\x0eJ\xfb\xfd;\xa5\xc3\x843\xe7\xa0\xff\x09r\xf5" +
+	"T\xf1B\xfc\xe8=?~\xc6m\xdc/\x82\xcc\xb8\xdf" +
+	"\x04\x09\xae\xf5@j\xcf\xfb\xf4\x9e\xe7\xc6\xd2\xc3\xca\xe7" +
+	"\xed\xe0R\x16Z\xa6\x90\xe8\xf7\x96~\x15~\xed\xe7n" +
+	"\x84)!V\x013C\xa4\x10\xfe\xf4\xac\xdf\xae\xee\xde" +
+	"|\x0c\xc4\x80\xa7\xc2\xbd\xde\xd0K\xd2gB\x02@\"" +
+	"\x1e\xe21qo\x88C\x003f\xbc\xf3K\xf3\xc4\x8e" +
+	"\xe35\xc1\xed\x0b\xb5\xa0\xb4\x8c\xf4\xa5%!\x81\xfe\x01" +
+	"\x983>p\xcb[\xaf6_<A\xa9\xb2\x8f\x97\xba" +
+	"B\x17\x00\xa5\x9e\x10\xe5\xea\xab\xe2\xa7\x9e9tf\xd3" +
+	"\xcbn\xf3\x1e\x0b\xb1\xea\x1ae\xe6M:\xd4=i\xe5" +
+	"\x81\xe9\xa7\xdc\x01}1\xd4A\x0a'\x98\xc2\xb9\xd1\xf9" +
+	"\x0b\x06\xb6-;\x05b\xd89\xe1\xbf\xec\x84w\xd9\xf7" +
+	"5?\x9c|[\xd37\x06\xfeP\x11\x00\x91Eh\xa6" +
+	"H\x0ag\xef\xf9\xee\x8fN\x0a\xe9?\xd7\xe4\xb7W|" +
+	"Z\x92E\xd2\xef\x137\xa2\xd4\x1b&\x8f\x8e-|n" +
+	"\xcfO>\xf4\xf6\x19\xeb8V{\xb3\xc3g\xc1c\x9e" +
+	"\xdfx\xf4\xc1W\xe6.{\xc3m\xe8\x84p;\xab\xa3" +
+	"0\x9d3\xf5t`\xdf\x92\xb7\x06\xffa\xb1\x80e\xea" +
+	"\xb6\xf0^\"\xfa\xe9'\xda\x1e\xde\xfd|\xfbY\xf7O" +
+	"[\xc3+\xe8\xa7\xf3\xd9O',<\xbb\x7f\xeb\xb7\xb6" +
+	"\xfe\xa7\xc6D-\xfc{\xa9Dv\xcd\x19\x0a\x0b(\xdd" +
+	"(\x91\x89\x0f\x1c\xd9\xb0\xf6tK\xf2\x82\xdbc\x94\x98" +
+	"\xc7\x01\xa9\x13\xf0\xbd\xbf~\xee\xe2\xe4\xed'/\xba>" +
+	"\xb7JIv\x9a\xd4\x09K\xccd)\x97\xce\xa8m)" +
+	"\x8fR\xc8\x15:\x12\x99\xbc\x11/%3\x9a>\xa8\x16" +
+	"\xdb\x8a\xaa\xa1h\xb9\xaeBAo\xeeW\xa3z)c" +
+	"\xe8\x8e>\xcf\xf4\xbb\xd9_}\xf7\x15\xdb2\x9an4" +
+	"\xc7\x95\xa2\xc2g\xf5\xcb\x82\xa6\x06\xd5\xd4\x17\x98fV" +
+	"\x07\xd9\xc7{\x00<\x08 \xcel\x01\x90\x9by\x94g" +
+	"q\x88\x18\xa1\x0a\x12[\x93\x00\xf2-<\xca\xf38\x0c" +
+	"\xea\x99\xbc\x81As\xcb\xb4\x9ff\xbf\x93\xdb\xf9$\x00" +
+	"b\x10\xd0\xd4riuUbP\x01\xa1}\xee\xc70" +
+	"\x00\x1c\x06\x00\xaf\xc2\x82~\x959\x04 {\x1c\x1b\x02" +
+	"\xdd@&\xa1\x1c\xe1pmQ]^\xd2\x95\x0c\x86\xcc" +
+	"\xae7\x9eji\x1aN\xef\xa2#C5\xe0\xe5\x18\x0c" +
+	"*\xb9t\\\x19\xc9\xe4\x95\xb4\xe5 \xean\xf0\x962" +
+	"x0\xa7dU\xf4\x03\x87~\x17^\xdd\x98\x92\x9dB" +
+	"\xc6\xa8@\xa2\xb0\xf8y\x94'rh\x16\xc8\xaf\x94b" +
+	"\x80\xa0\xe5s\x18*\xb7\xd7*c\xab\xc1\x87Jjq" +
+	"\x84\xd0\x83\x14\x06w\":\xea$\xa2\x1d@\x9e\xc1\xa3" +
+	"\xfcQ\x0e;-D\x0c\x95\xdb\x9buTty\xbe\x94" +
+	"K#\x02\x87\xe8:\xd8['\x05\xbajt\xa5\x0cm" +
+	"X%\xb1S\x0c~\xc7\x86\x1e\x8aU\x8cGyq\xd9" +
+	"\x86^\xf2z!\x8f\xf2]\x1c\x8a\x1cFh\x1c\x882" +
+	").\xe6Q\x1e\xb8\xc6\x0a\x09&\xf3y\x03\x1b\x81\xc3" +
+	"\xc6\x1a[\xe3c!\xd5\xf2\xb9;\x93\xbaZ\x1cV\x8b" +
+	"m\xf9\x9cm=\xcb\xad\xa0d\xaf;#\\\xf5a\x00" +
+	"qDy\x86\x8d*5b\x0b@\xc2\x83<&B\xe8" +
+	"\x04B\x0a`\x12 \xe1'\xf1D,\xc7B\x9a\x80E" +
+	"\x80D\x84\xe4SI\xcec\x04y\x00i\x0a\x83\x99H" +
+	"\xf2f\x92{\xb8\x08zh\xd6b7@\xe2&\x92\xcf" +
+	"#\xb9\x17#\xe8\x05\x90\xe6b\x07@b\x16\xc9o%" +
+	"y\x03\x1f\xc1\x06\x00i>\xf6\x03$\xe6\x91\xfc\x13$" +
+	"\x17<\x11\xab\xc5\xe3t\x80\xc4\xad$_Hr\x9f7" +
+	"\x82>\x1a\x94\xec\xdc\x18\xc9\xef%y\xe3\xd4\x086\xd2" +
+	"\xc4\xc0E\x00\x89\x01\x92\xa7\xf1Z\x89\xad\x8f\xe8\x86\x9a" +
+	"\xbd[\x85hQ\xa7\xf0\x8eq\xa8\"\x9dk\xad\x08\xeb" +
+	"8\x1e0\xcecU\xa5\x8e\x07\xec\x1c*\xe5\x8b\xa5," +
+	"\x0a\xc0\xa1\x00c\x19\xd3\x07U\xc0\xa2}\x90\xa0\x14\x0a" +
+	"\x0e\xb8R(\xb8\xc0\xdc\xf9\x1c\x0fh\xa6\xf2\xd9BF" +
+	"5T AU\xf1[9\xee\xce\xe4\x93mE\x95\xda" +
+	"B\x94\xd5\xfa%\xe8&\"W\x87o\xf9\xe5\xcbu\xd5" +
+	"q.\x9a\xca\x97r\x06\xfa\x80C_\x0d\xbd\xebT\xae" +
+	"UT\x1e\xde\x0b\xe0\xecfh\x8f'QL\x02'6" +
+	"\x0a\xa6]\xde \x0c\xaa\xe9\x18\xc6\xf1\xd2\x8dc\xa5b" +
+	"\xa4\x06\xebq`\x91\x8b\x03y\xe7t@\xb1\xbc\xa4\x01" +
+	"\xa2\xe82\x1a\xed\xe8`\x92\x8c\xf41#\xed\x8d\x0f\xed" +
+	"a/\xcen\x01N\xfc\xa0\x80\xe8\x0cd\xb4w\x0d\xf1" +
+	"F\xfa\x16\x10\x82\x14\xdd\x18\x06um\xb5Zi\xfe\x95" +
+	"\xdb\xcf\xffa\x12\xa0\x1d#!\x9dQ\xc9\x95Y\x0e\x89" +
+	"\xbb\x18\x0b\xca\xec\xb0Y\xdc\xc3\xd8\xc7\xd8\xb1\x98\xb1\x98" +
+	"\xb3X\xdc\xcbX\xb6\xd0f\x87\xc8\xf3\x16\x8b\x15\\\x01" +
+	"\x90\xf8<\xc9\xbf\xc8X\xec\xb1X<\xc2X\xbf\x8a\xe4" +
+	"\x1b\xa8Ix-\x12\xafcM\xe2~\x12?\xc4H\xec" +
+	"\xb5H\xbc\x09W\x03$\x1e \xf96Fb\xb4H\xbc" +
+	"\x95\xc1\x7f\x8d\xe4\x8f2\x12\xdfo\x91x\x07#\xeb7" +
+	"I\xbe\x9b\x91\xb8\xc1\"\xf1c\xcc\xadGI\xfe\x14\xc9" +
+	"\xc7\x09\x11\x1c\x07 \x1df\xe7>I\xf2_\x93\xbc\xc9" +
+	"\x17\xc1&\x00\xe9Ef\xe6\x0b$\x7f\x19\xab\x06\xe0\xda" +
+	"a\xb5\x82\xcc\xa6\x92\xd42\x9a\xa1\xa9\x80\x0e\xed\xe8\x13" +
+	"#\x9bR`_!hhj\xcd\xd7\x825}\x13\x10" +
+	"\x1dT\xdc]\xc3\x91\x0b\xdaj\xd5\xe9\xfaY%\xa7-" +
+	"Wu\x03:\x13\x95\xea\xce\x87`\xc2\xad\x9f/\x10\xb1" +
+	"\x94\x8c\x8b\xe8A\xa5x_\x8d\x15jnX+\xe6s" +
+	"Y\x10\xd4\x9cq\x09\x13\xef\x86\xa8Z\xd4\x8c\x91\x9a\x8d" +
+	"\xa5\xfe\x9c\xaeC\xb7+\xae\x13\x97[OX\xcd\xf3\x95" +
+	"[EG\x19\xb0\x93t\xd5\xdaY^\x0d\x99/\xa8\xb9" +
+	"\xeb\xd9x\xac\xf6\x98UV\xf5\xabJ\xba{\xc4PQ" +
+	"\x8f#Rs\xeb\xf2\x85.\xd7\xdd\x12\xa5\xa4\x9e*j" +
+	"\x85 \xfd\x11G\x8c\xf3^7\xe9]m\x97:Bs" +
+	"\x7f\xa7\xc5qw\xdfm\xaf\xb3\xe6t\x94\xdbn49" +
+	"b\xa8\xba\x9d\xfbN\xbd\xb2B.\xdf\x1c\x9d\xad\xca\x15" +
+	"\x8b\x15\xae\xee\xa8\x8fY\x0f\xcc|\x14\xcb\x17\xad\xaa\x06" +
+	"\xc9\xd7i^J\xa1P\xf6\xc7u@\x7f\xf5\x0a26" +
+	"\xd0\xc4\xf2\x8d\xa2\x0a\xbdz8\xd5Cm/\xa7p," +
+	"\"\xf5W\xec\xfa5Q\xaf\xcc\xdcE\x91\xcc\xe4\x93(" +
+	"\x96o\xdd\xf5\xe7C)\xd7iaSg\x9d\xc8\x86\x84" +
+	"\xfd\x90\x82\xf6\x9b\x86x\x90\x06\xc1\xf7hH\xd8\xf7h" +
+	"\xb4\x9f3\xc4\x1d\xed\xc0\x89[\x04\xe4\x9c\x1b2\xda7" +
+	"Eq\x1dM\xc0\x11\x01y\xe7*\x85`\xdf\x99\xb2+" +
+	"\x80\x13U\x01=\xce\xc3\x01\xdawXq\x09a\xf6\x09" +
+	"\xe8u\xde]\xd0\xbe\x9f\x8b]\x849_\x08\xd2\x02\x1f" +
+	"\xc3(\xa3p\x8c\xfa\x87\x15\x19\x10\xf24\xac\xd8\xdf}" +
+	"JN\x83 5\x9b\x18FY\xf5\xc4\xd0\xb4\x99:\xa6" +
+	"x\xb9\xca\x1e[(\xaeX1\xf6\xe2q-\xec\xbc\xba" +
+	"m\xd8.\xf6\xab\xbdJ\xc6\x95`\xb5%v\x915s" +
+	"\x18%Kj:j\xa5\xf7.h^eE\x11bE" +
+	"a?N\xa1\xfd0#\x0e\x15\x81\x135*\x0a\xfb}" +
+	"\x0d\xedg4q\x19%P\xa6\xa2\xb0o\xf3h\xbf?" +
+	"\x88=\xd3Y\x02\x91w\xae\xebh?\xea\x89\xadK\xd9" +
+	"6b\xdaK\x04D\xd9\x1a\x11\xc3(\xbbX\xc6\xd8\xea" +
+	"\x18C\xd3v\x19\xf8\x82^\x99\xc3z\x8c\xe9\x1b\x1b9" +
+	"\xf6\x1d\xfa\xba:}\x05`\xbd\x0b\xe4\x959\xf8\xbf\x00" +
+	"\x00\x00\xff\xff\xcc\xc6_\x92"
 
 func RegisterSchema(reg *schemas.Registry) {
 	reg.Register(&schemas.Schema{
 		String: schema_a9f054a3f53ba946,
 		Nodes: []uint64{
+			0x82d7e949b12071ac,
 			0x844340f38c947a77,
 			0x84c6e00a6a1074ba,
 			0x85a23ba6c4e68b39,
@@ -3517,11 +4003,14 @@ func RegisterSchema(reg *schemas.Registry) {
 			0xd499d5ffcefb7440,
 			0xd5fc24e0ef2c2328,
 			0xd889e7b2c04b118f,
+			0xd922af771a42b21a,
 			0xd95d94583b39a9f3,
 			0xdb58970b3d1bb37d,
 			0xe26407d6b7a057f2,
 			0xe7f126bba8c348ca,
+			0xec5d35dd8bbd87f5,
 			0xee68ef59ac0de120,
+			0xf232c6a4932ea7e1,
 			0xf8919a91adf24815,
 			0xfa622ae17f84bc88,
 			0xfcd6951bfc5fe400,

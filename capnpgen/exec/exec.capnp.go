@@ -366,6 +366,26 @@ func (c ServiceHealth) Next(ctx context.Context, params func(ServiceHealth_next_
 
 }
 
+func (c ServiceHealth) App(ctx context.Context, params func(ServiceHealth_app_Params) error) (ServiceHealth_app_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0xe32ef05173be8b62,
+			MethodID:      1,
+			InterfaceName: "exec.capnp:ServiceHealth",
+			MethodName:    "app",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 1}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(ServiceHealth_app_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return ServiceHealth_app_Results_Future{Future: ans.Future()}, release
+
+}
+
 func (c ServiceHealth) WaitStreaming() error {
 	return capnp.Client(c).WaitStreaming()
 }
@@ -440,6 +460,8 @@ func (c ServiceHealth) GetFlowLimiter() fc.FlowLimiter {
 // A ServiceHealth_Server is a ServiceHealth with a local implementation.
 type ServiceHealth_Server interface {
 	Next(context.Context, ServiceHealth_next) error
+
+	App(context.Context, ServiceHealth_app) error
 }
 
 // ServiceHealth_NewServer creates a new Server from an implementation of ServiceHealth_Server.
@@ -458,7 +480,7 @@ func ServiceHealth_ServerToClient(s ServiceHealth_Server) ServiceHealth {
 // This can be used to create a more complicated Server.
 func ServiceHealth_Methods(methods []server.Method, s ServiceHealth_Server) []server.Method {
 	if cap(methods) == 0 {
-		methods = make([]server.Method, 0, 1)
+		methods = make([]server.Method, 0, 2)
 	}
 
 	methods = append(methods, server.Method{
@@ -470,6 +492,18 @@ func ServiceHealth_Methods(methods []server.Method, s ServiceHealth_Server) []se
 		},
 		Impl: func(ctx context.Context, call *server.Call) error {
 			return s.Next(ctx, ServiceHealth_next{call})
+		},
+	})
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0xe32ef05173be8b62,
+			MethodID:      1,
+			InterfaceName: "exec.capnp:ServiceHealth",
+			MethodName:    "app",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.App(ctx, ServiceHealth_app{call})
 		},
 	})
 
@@ -491,6 +525,23 @@ func (c ServiceHealth_next) Args() ServiceHealth_next_Params {
 func (c ServiceHealth_next) AllocResults() (ServiceHealth_next_Results, error) {
 	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 24, PointerCount: 1})
 	return ServiceHealth_next_Results(r), err
+}
+
+// ServiceHealth_app holds the state for a server call to ServiceHealth.app.
+// See server.Call for documentation.
+type ServiceHealth_app struct {
+	*server.Call
+}
+
+// Args returns the call's arguments.
+func (c ServiceHealth_app) Args() ServiceHealth_app_Params {
+	return ServiceHealth_app_Params(c.Call.Args())
+}
+
+// AllocResults allocates the results struct.
+func (c ServiceHealth_app) AllocResults() (ServiceHealth_app_Results, error) {
+	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return ServiceHealth_app_Results(r), err
 }
 
 // ServiceHealth_List is a list of ServiceHealth.
@@ -693,18 +744,185 @@ func (f ServiceHealth_next_Results_Future) Struct() (ServiceHealth_next_Results,
 	return ServiceHealth_next_Results(p.Struct()), err
 }
 
+type ServiceHealth_app_Params capnp.Struct
+
+// ServiceHealth_app_Params_TypeID is the unique identifier for the type ServiceHealth_app_Params.
+const ServiceHealth_app_Params_TypeID = 0xe548f2e1c8b4c34d
+
+func NewServiceHealth_app_Params(s *capnp.Segment) (ServiceHealth_app_Params, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return ServiceHealth_app_Params(st), err
+}
+
+func NewRootServiceHealth_app_Params(s *capnp.Segment) (ServiceHealth_app_Params, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return ServiceHealth_app_Params(st), err
+}
+
+func ReadRootServiceHealth_app_Params(msg *capnp.Message) (ServiceHealth_app_Params, error) {
+	root, err := msg.Root()
+	return ServiceHealth_app_Params(root.Struct()), err
+}
+
+func (s ServiceHealth_app_Params) String() string {
+	str, _ := text.Marshal(0xe548f2e1c8b4c34d, capnp.Struct(s))
+	return str
+}
+
+func (s ServiceHealth_app_Params) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (ServiceHealth_app_Params) DecodeFromPtr(p capnp.Ptr) ServiceHealth_app_Params {
+	return ServiceHealth_app_Params(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s ServiceHealth_app_Params) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s ServiceHealth_app_Params) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s ServiceHealth_app_Params) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s ServiceHealth_app_Params) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s ServiceHealth_app_Params) Name() (string, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return p.Text(), err
+}
+
+func (s ServiceHealth_app_Params) HasName() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s ServiceHealth_app_Params) NameBytes() ([]byte, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return p.TextBytes(), err
+}
+
+func (s ServiceHealth_app_Params) SetName(v string) error {
+	return capnp.Struct(s).SetText(0, v)
+}
+
+// ServiceHealth_app_Params_List is a list of ServiceHealth_app_Params.
+type ServiceHealth_app_Params_List = capnp.StructList[ServiceHealth_app_Params]
+
+// NewServiceHealth_app_Params creates a new list of ServiceHealth_app_Params.
+func NewServiceHealth_app_Params_List(s *capnp.Segment, sz int32) (ServiceHealth_app_Params_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1}, sz)
+	return capnp.StructList[ServiceHealth_app_Params](l), err
+}
+
+// ServiceHealth_app_Params_Future is a wrapper for a ServiceHealth_app_Params promised by a client call.
+type ServiceHealth_app_Params_Future struct{ *capnp.Future }
+
+func (f ServiceHealth_app_Params_Future) Struct() (ServiceHealth_app_Params, error) {
+	p, err := f.Future.Ptr()
+	return ServiceHealth_app_Params(p.Struct()), err
+}
+
+type ServiceHealth_app_Results capnp.Struct
+
+// ServiceHealth_app_Results_TypeID is the unique identifier for the type ServiceHealth_app_Results.
+const ServiceHealth_app_Results_TypeID = 0xe3f80a2b12f2e078
+
+func NewServiceHealth_app_Results(s *capnp.Segment) (ServiceHealth_app_Results, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return ServiceHealth_app_Results(st), err
+}
+
+func NewRootServiceHealth_app_Results(s *capnp.Segment) (ServiceHealth_app_Results, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return ServiceHealth_app_Results(st), err
+}
+
+func ReadRootServiceHealth_app_Results(msg *capnp.Message) (ServiceHealth_app_Results, error) {
+	root, err := msg.Root()
+	return ServiceHealth_app_Results(root.Struct()), err
+}
+
+func (s ServiceHealth_app_Results) String() string {
+	str, _ := text.Marshal(0xe3f80a2b12f2e078, capnp.Struct(s))
+	return str
+}
+
+func (s ServiceHealth_app_Results) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (ServiceHealth_app_Results) DecodeFromPtr(p capnp.Ptr) ServiceHealth_app_Results {
+	return ServiceHealth_app_Results(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s ServiceHealth_app_Results) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s ServiceHealth_app_Results) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s ServiceHealth_app_Results) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s ServiceHealth_app_Results) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s ServiceHealth_app_Results) Health() ServiceHealth {
+	p, _ := capnp.Struct(s).Ptr(0)
+	return ServiceHealth(p.Interface().Client())
+}
+
+func (s ServiceHealth_app_Results) HasHealth() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s ServiceHealth_app_Results) SetHealth(v ServiceHealth) error {
+	if !v.IsValid() {
+		return capnp.Struct(s).SetPtr(0, capnp.Ptr{})
+	}
+	seg := s.Segment()
+	in := capnp.NewInterface(seg, seg.Message().CapTable().Add(capnp.Client(v)))
+	return capnp.Struct(s).SetPtr(0, in.ToPtr())
+}
+
+// ServiceHealth_app_Results_List is a list of ServiceHealth_app_Results.
+type ServiceHealth_app_Results_List = capnp.StructList[ServiceHealth_app_Results]
+
+// NewServiceHealth_app_Results creates a new list of ServiceHealth_app_Results.
+func NewServiceHealth_app_Results_List(s *capnp.Segment, sz int32) (ServiceHealth_app_Results_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1}, sz)
+	return capnp.StructList[ServiceHealth_app_Results](l), err
+}
+
+// ServiceHealth_app_Results_Future is a wrapper for a ServiceHealth_app_Results promised by a client call.
+type ServiceHealth_app_Results_Future struct{ *capnp.Future }
+
+func (f ServiceHealth_app_Results_Future) Struct() (ServiceHealth_app_Results, error) {
+	p, err := f.Future.Ptr()
+	return ServiceHealth_app_Results(p.Struct()), err
+}
+func (p ServiceHealth_app_Results_Future) Health() ServiceHealth {
+	return ServiceHealth(p.Future.Field(0, nil).Client())
+}
+
 type ServiceStatus capnp.Struct
 
 // ServiceStatus_TypeID is the unique identifier for the type ServiceStatus.
 const ServiceStatus_TypeID = 0xbb25df6fabd803b2
 
 func NewServiceStatus(s *capnp.Segment) (ServiceStatus, error) {
-	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 32, PointerCount: 7})
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 32, PointerCount: 8})
 	return ServiceStatus(st), err
 }
 
 func NewRootServiceStatus(s *capnp.Segment) (ServiceStatus, error) {
-	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 32, PointerCount: 7})
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 32, PointerCount: 8})
 	return ServiceStatus(st), err
 }
 
@@ -948,12 +1166,30 @@ func (s ServiceStatus) SetSince(v uint64) {
 	capnp.Struct(s).SetUint64(24, v)
 }
 
+func (s ServiceStatus) App() (string, error) {
+	p, err := capnp.Struct(s).Ptr(7)
+	return p.Text(), err
+}
+
+func (s ServiceStatus) HasApp() bool {
+	return capnp.Struct(s).HasPtr(7)
+}
+
+func (s ServiceStatus) AppBytes() ([]byte, error) {
+	p, err := capnp.Struct(s).Ptr(7)
+	return p.TextBytes(), err
+}
+
+func (s ServiceStatus) SetApp(v string) error {
+	return capnp.Struct(s).SetText(7, v)
+}
+
 // ServiceStatus_List is a list of ServiceStatus.
 type ServiceStatus_List = capnp.StructList[ServiceStatus]
 
 // NewServiceStatus creates a new list of ServiceStatus.
 func NewServiceStatus_List(s *capnp.Segment, sz int32) (ServiceStatus_List, error) {
-	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 32, PointerCount: 7}, sz)
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 32, PointerCount: 8}, sz)
 	return capnp.StructList[ServiceStatus](l), err
 }
 
@@ -1834,97 +2070,103 @@ func (f Process_kill_Results_Future) Struct() (Process_kill_Results, error) {
 	return Process_kill_Results(p.Struct()), err
 }
 
-const schema_9351478dc0794896 = "x\xda\x9cV_l\x14\xe5\x16?\xe7\xfbf:;\xdb" +
-	"?\xbbs\xbf\xb9\xb94\x17n\x81\x94{/\xbd\xb0\x97" +
-	"\xb6\xf7\xe1\xa6\x18\xb7\x14\xb0\xd8\x07\xed\xb0\x0fb\"\x91" +
-	"\xe9\xee\xb4\x1d\x99\xce.;\xb3m!\xd1*b\x10\x95" +
-	"\xc4D\xc1\x84H\x08$\xbe\x88FQ\x9a\xd0\x08\xa4%" +
-	"\x98\x00\x91\x80\x11\x124\x12\xfc\x83\x91\x17\x12\x8c\xf2 " +
-	"!\x19s\x86\xce\xee\xb6\xc5?\xf1m\xe7\xb7g~\xe7" +
-	"w~\xdf9\xe7\x9b\x15O\xf2N\xa9\xb5\xfe\x0d\x05\x98" +
-	"\xb1A\xae\x096\x1e\xdf\xf0\xcf\x7fM\xae\xdc\x01Z-" +
-	"\x0f\xf6\xae\xdb:\xb9\xbb\xdbx\x0d\x00\xc5\x11\xbeOL" +
-	"p\x05@\x8c\xf3\x9dB\x96\x14\x80\xc0\xe9\xcc%\x9e?" +
-	"\xbagn\xf0M~J\xdc\x0e\x83\x7f\xe0\xdd\xa21\x0c" +
-	"\x1e\xdd\x7fl\x9b{\xe8\xec.0\x1a\x91\x03\xc8\xa8\x00" +
-	"\xb4\xa3\xd4\x86\x80B\x95\xbe\x07\x0cV=\xb5\xb2\xe7\xf0" +
-	"\x8e\xd4\xebs\xe8nK\xdb\xc5\xcfD\"nK\xddb" +
-	"\x81Lt\x8f\xdeI>2\xbcPy\x13\x8cy\xc8\"" +
-	":Yn!\xbaz\xf9=\xc0\xa0\xe3\xed\xc7\x1f.\x94" +
-	"J\x1f\x82&\x10\x80^o\x9f\x90\x19\x82\x14d\xe7\x8f" +
-	"\xbf:\xb5]\x1d\x07-\x89\xd3\xaf\x8a\xfd\xf2\x17\x80\xe2" +
-	"\xa0\x9c\x06\x0c>\xe0W\x0e\xe7\xaf-\xf9\x08\x8cZ\x94" +
-	"*Jd\x85\x02\xa7\xe4s\xe2\xbc\xfc7\x80\xf6\xcb\xf2" +
-	"N\x0e\x18,\xdb\xb9\xb1\xef\xda\x9a\xd6\xa9J\x1e\xf1\x96" +
-	"z\x07\xa4`rd\x9f\xb5jwn\x0a\xb4y\x91\x80" +
-	"]\xeab\x12\xf0\xe3\xb2\xcfO\xfc\xf7\x99\xbf\x9f\xaa\x16" +
-	"\xb0E\xfd\x06P\x94T\x12p\xa1\xf0\x9f\x85\xef>\xf7" +
-	"\xf4\x05\xd0\x1aYE\x0d\xa0\xd8\xa3\xde\x11\x07\xd5P\xaf" +
-	":\x00\x18\xfcc\xd1\x81M\x17'V~\x06\x86\xc0(" +
-	"\xc7Y\x95\x91\x09\xe7\xd5\x11\xc0\xa0}\x9b:\x90|i" +
-	"\xef\xe5*q\xcb\xe3$\xae\xef\xe5\x93\x9eq+\xf5\xed" +
-	"\x1c\xb3\xb5\xf89\xb1 N\x81\x8d\xf1n\xb1\x8a~\x05" +
-	"\xf6\xd5\x07\xc6\xee\xf6?\xf8\x13\x9d\x1d\x9bN\xb34\x1e" +
-	"z\xdd\x1a\x1f\x81\xd5\x815jeSY\xb3\x80n\xa1" +
-	"\xa3\xb7\x98\xcfZ\xdc\xf3z\x11\x8d\x18\x97\x01\xca\"0" +
-	"\x92\xab\xb5\xb6\x00\xd3\x96(Xq\x0f\xa3\xe3\xd2\x1a\xe9" +
-	"\xbfz%1b\xda~'&6\xdb\x8e\xd3\x89\xbd\x88" +
-	"\xe5$\xcc-td\xac\xe2\xb0\x9d\xb5\x1e3\xfd\xec " +
-	"P&)\xcc\x14Y\x8eQ{h\x1a\xb1\xc9J\xc2\xb1" +
-	"=\x7f&\x0d\xaf\xd0\xac\xb3L\xc7\x1fL\xb9\xd6\xa8\xdf" +
-	"\xbc\xdej\xf2J\x8e\xef\x19I.\x01H\x08\xa0\x99=" +
-	"\x00\xc6&\x8e\x86\xc3PC\xd4\xc9j\xcdn\x010r" +
-	"\x1c\x8d\x02Cd:\xf9\xa2\x0dQ\xa0\xc3\xd1x\x91\xa1" +
-	"\xc6c:5\xba\xf6B\x07\x80\xf1,G\xe3\x15\x86A" +
-	"\xd1\x1a\xb6=;\xef\x02\x00\xaa\xc0P\x05L\xf4\xe5\xf3" +
-	"~\xf4\x10x\xf7\x14y\x14\xd0\x00\xd8\xcb\x11\x93\xd5-" +
-	"@`zK)_,\x0d\xa1\x02\x0c\x15\xc0\x19\xee\xaf" +
-	"\x1d\xb5\xb2U\x86D\xad\x8eQ\xcbi\xda\xe2\xd0\x10\xa5" +
-	"Xr\x7f\xd5\x8f\xd0\xd6\x14Y\xd6\xbc\xde\xf2\x12\xa1\x1d" +
-	"ue;\xd6R\x95k8\x1a\x9b\x18Fnl\xa4\"" +
-	"7p4r\x0c5\x86\xf7\xec0\xc9\xa2'8\x1a\x83" +
-	"\xecO\x156\xd3\x99HgM\xd4c\x9e\x97\xa2\xe6 " +
-	"\x89\xa4\x10\xa2\x80i\x17R\xc5\x92\xdb\xdck\x16M>" +
-	"\xe4\x19RY}=)\x8dq4t\x86\xe9\xbe\x92\x9b" +
-	"s,\xac\x03\x86up\xdf\x0e\xcb\xf8\xa6_\xf2\x00\x0c" +
-	"\x09\xab\xe7\x12\xdb\x9a\xe8\x1f\xcb\xe8\x8c\x88\xc5\x11l\x01" +
-	"\xc8\xbc\x83\x1c3\xc7\xb0\xd2(b\x1c\xbb\x002\xef\x13" +
-	"~\x1c\xcb\xbd\"&\xb0\x0d s\x94\xe0I\x0a\xe7\xc9" +
-	"\xb0]\xc4\x09\xec\x00\xc8\x1c#\xfc4\xe1\x12\xea(\xd1" +
-	"\xde\xc1\xc5\x00\x99\xe3\x84\x9f!\\f:\xca\x00\xe2c" +
-	"\xec\x01\xc8\x9c&\xfc\"\xe15L\xc7\x1a\x00q>\xe4" +
-	"9C\xf8%\xc2\x95\x1a=\xdc3\x9f\x862?!\xfc" +
-	"\x0a\xe11M\xc7\x18\x80\xb8\x1c\xf2\\\"\xfc+\xc2U" +
-	"\xae\xa3\x0a \xae\x86<W\x08\xbfNx\\\xd21\x0e" +
-	" \xbe\x0e\xf1/\x09\xbfAx\xad\xa4c-\x80\xf8\x0e" +
-	"\xfb\x002\xd7\x09\xbfEx\x9d\xacc\x1d\x80\xb8\x19\xc6" +
-	"\xdf \\b\x0c\xb5\xfa\x1a\x1d\xeb\x01\x042\xb2\xe7." +
-	"\xe1\xf3\x08o\xf8\x8b\x8e\x0d\x00\xe2\xaf!\x9ed\x1c3" +
-	"\xf3\x09Op\x1d\x13\xb4\x95\x18\xf9\xa6\x13\xbe\x901L" +
-	"\xb8\xe6P\xf9\x00\xc7\x86\xad\"MW\xf4\xdc\xe4\xd1\x19" +
-	"a\xa2rp\x80\x98\x00L\xbb\xa6o\x0f[\x88\xc0\x10" +
-	"\x01\x95\x82\x9d\xc3\x180\x8c\x01M\xa8\xe7\x9bE?\xec" +
-	"\xd3i,\x9d\xb3|\xd3v\"\xd6\x84\xe7\xe4}L\x04" +
-	"\xbb\x17\x9d\x1c:\xe0\x1e::M\x1a\xe4\x0b\xbe\x9dw" +
-	"M\x87\xde\x9cfN\x17-\xd3\xab\xe8I;f\xc1\xb3" +
-	"\xbcr.\xc7\xf4\xfc\x87L\xdb\x01\xa5T,\x17\x91\xce" +
-	"\x97\xfcB\xc9\x8f\x86\x84\xd0\x06\xc0\xb1\xa2\xd5_\xf2\xac" +
-	"\xdcl8g\x0e\x99\x03V.J\xd8\xe4\xd9n\xd6\x9a" +
-	"33l\xf6\xcc\xa4i0\x86\xbc\xdf\x19\xfe^\xb3\xa8" +
-	"TG\xb1\xea\xd1\xa2\xb1Sh3T\xcdVWe\xb6" +
-	"\xc6\x0a\xf7\xf2\xa1V\xf9\xa8\x00D\xed\xb7\xc6,\x9d\x0a" +
-	"\x87\x8a\xd6W2\xdc K\xfb\xc2w\x96\xf4\x00 \xd3" +
-	"\x16u\x01 \xd7\x1a;\x00\x82\x92\xeb\x15\xac\xac\xdd\x0f" +
-	"\x8am\xe5\x82\xf0\xc8lw\x00\x00\xc6\x06\xc3e\xbe5" +
-	"\xddo\xda\x8e\x95\x9bQad\x01]-\xe5\xb5a\xc4" +
-	"\xca\xfa\x97\xd2f\xfb7G\xe3\x7fU\x8b\xbe\x95\x16\xc6" +
-	"2\x8e\xc6\xff\x19I\xb7\xfd\xd5\xf9\x9cEg,\x01C" +
-	"\x090\xed\xd9\x03\xae\xe9D\x8f\xf7\xf5<L8\xdbs" +
-	"6\xfb\x02\x82\xaa\xc5\x1d]\xb9\x18}7\x95o2\xba" +
-	"\xa5\xfe\xd0M\xd6k&(_u}m\x00F3G" +
-	"cEU}\xcb\xbb*E7mv\xf3#n\xd4>" +
-	"c\x9e\xe5\xfb\x8e\x95\x8b\x9e\x7f\x09\x00\x00\xff\xff\x7fA" +
-	"q7"
+const schema_9351478dc0794896 = "x\xda\x9cVol\x14i\x19\x7f\x9ewfvvg" +
+	"\xdb\xee\x0e\xef\x18i\x14\x0bM\xabR\xcaJ[H\xb0" +
+	"\xa0[\x0aXhR\xedt?\x08\x89M:\xdd\x9d\xb6" +
+	"#\xd3\xd9ag\xb6-$ZE\x0c\xfe#1Q\xf9" +
+	"@4$$~\x91\x10\xa3B\x82Q\x91\xe2\x17$\x1a" +
+	"0B\x02F\x02\x1c\x90\xbbK\x8e\x84\xe3\xb8\x04\x08d" +
+	".\xcf\xb4\xb3\xbb-\xe5H\xee\xdb\xceo\x9f\xf9\xbd\xbf" +
+	"\xf7\xf7\xfc\x9b\x0d\xe7\x84\x1e\xb1\xa3\xbe/\x0eL\x1f\x91" +
+	"b\xc1\xf0_\xf7|\xfe\x0b\x17\xb6\x1c\x065)\x04\xc7" +
+	"v\x1d\xb8p\xb4O\xff\x05\x00\xf2\x84x\x9c\xab\xa2\x0c" +
+	"\xc0\xeb\xc5#|\x98~\x05vO!\xf5\x833\xbfz" +
+	"5x\xa7x\x91\x0f\x84\xc1\xbb\xc5>\xbe?\x0c\x9e\xf9" +
+	"\xcd\xb9\x83\xce\xc9\x7f\xfe\x18\xf4F\x14\x00$\x94\x01\xba" +
+	"\xf6\x8a\x9d\x08\xc8\x0d\xf1m\xc0`\xdb\xb7\xb7\xf4\x9f:" +
+	"\x9c\xf9\xe5+t\x03\xd2!\xaeKD7 \xf5\xf12" +
+	"\xfd\x0a\xbe\xf1<\xfd\xf5\xa9\xd5\xf2\xafA_\x89,\xa2" +
+	"\x1b\x96\xda\x88\xce\x94~\x0f\x18t\xffn\xefn\xb7\\" +
+	"\xfe\x13\xa8\x1c\x01HC\x97\x1ac\x08b\x90\xff\xec\xd9" +
+	"\x9f\xcf\x1dJ\x9c\x055\x8d\x0b\xaf\xf2\x0f\xa5\xff\x01\xf2" +
+	"gR\x160\xf8\xa3p\xe3T\xf1v\xeb_@O\xa2" +
+	"XU\"\xc5)\xb01v\x99\xb7\xc6>\x0d\xd0\xb5>" +
+	"\xf6w\x010h?2<z{G\xc7\\\xf5\x1c\xfe" +
+	"e\xe59\x88\xc1\x85\xe9\xe3\xe6\xb6\xa3\x859PWF" +
+	"\x02V)\xcd$\xe0\x83\xf6\x9b\x7f\xfb\xd2w?s\xb1" +
+	"V\x80\xa4\xbcE6+$\xe0\x8a\xbbn\xf5\xe9\xef\x7f" +
+	"\xe7\x0a\xa8\x8d\xac\xaa\x06\x90\xafU\x9e\xf3M\x0a\x85w" +
+	"(\xe3\x80\xc1\xe7\xd6\x9c\x18\xb9\xfa\xe7-\xff\x05\x9dc" +
+	"t\xc6\xb0\xc2BO\x95i\xc0\xa0\xeb`b<\xfd\x93" +
+	"c\xd7k\xc4\xcd\x85\xe2F\x7fz\xde\xd3\x1fe\xee\xbd" +
+	"b\xf6o\x95\xcb\xfc\x0f\xe1\x11\xa7\x95#\xfc\xa5\x12\xe6" +
+	"\xee\xce\xe3\x15\xeb\x94\xa7\xf7@m\x8c\xf4v=PB" +
+	"\xaf\x1f\x86\x82\x07\xfeq\xe6\xd2\xdd\xc7\xbb\x1e\xd4\x06\xd4" +
+	"'\x9b)\xe0SI\x0a\xb0nm\x9d}1\xf6\xd5'" +
+	"\x94}\xb6 tS2d\xf8Jr\x1a\xb6\x07\xe6\x8c" +
+	"\x99\xcf\xe4\x0d\x17\x1d\xb7{\xb0T\xcc\x9b\x82\xe7\x0d\"" +
+	"\xeaqA\x02\xa8\\\x03\xa3\x0b\xab\x1dm\xc0\xd4V\x19" +
+	"\xab\xfec\x94p\xb5\x91\xfe\xab\x97S\xd3\x86\xe5\xf7`" +
+	"j\x9fe\xdb=8\x88X9\x849nw\xce,M" +
+	"Yy\xf3\x9b\x86\x9f\x9f\x00:I\x0cO\x8a\x92\x86Q" +
+	"\x81\xa9*\xb1Ir\xca\xb6<\x7f1\x8dP\xa5\xd9e" +
+	"\x1a\xb6?\x91q\xcc\x19\xbfe\xc8l\xf2\xca\xb6\xef\xe9" +
+	"iA\x04\x10\x11@5\xfa\x01\xf4\x11\x01u\x9b\xa1\x8a" +
+	"\xa8Q\xb2T\xab\x0d@/\x08\xa8\xbb\x0c\x91i\xe4\x8b" +
+	":I\x81\xb6\x80\xfa\x8f\x18\xaaB\\\xa3VQ\x7f\xd8" +
+	"\x0d\xa0\x7fO@\xfdg\x0c\x83\x929eyV\xd1\x01" +
+	"\x00L\x00\xc3\x04`j\xb4X\xf4\xa3\x87\xc0\x9bW\xe4" +
+	"Q@\x03\xe0\xa0\x80\x98\xae-\"\x02\xb3\xfb\xcb\xc5R" +
+	"y\x12e`(\x03.r\x7f\xe7\x8c\x99\xaf1$j" +
+	"\x16\x8c\x8aVU\x9bCC\xe4R\xd9y\xad\x1f\xa1\xad" +
+	"\x19\xb2\xace\xc8\xf4R\xa1\x1du\x15;v\xd2-w" +
+	"\x08\xa8\x8f0\x8c\xdc\x18\xa6K\xee\x11P/0T\x19" +
+	"\xce\xdba\x90E\xdf\x12P\x9f`\x9f\xe8b\x8b\x9d\x89" +
+	"t\xc6\xa2\x1a\xf3\xbc\x0c\x15\x07I$\x85\x10\x05,\xb8" +
+	"\x90)\x95\x9d\x96A\xa3d\x08\x93\x9e.V\xd4\xd7\x93" +
+	"\xd2\xb8\x80\xba\xc60;Zv\x0a\xb6\x89u\xc0\xb0\x0e" +
+	"\x96\xad\xb0\x9co\xf8e\x0f@\x17\xb1\xb6\xb3\xb1\xb3\x89" +
+	"\xfe1\xf5\x1d\x111\xff7\xb6\x01\xe4.\xa1\x80\xb9k" +
+	"X-\x14\xfe\x1f\xec\x05\xc8\xfd\x8b\xf0\x1bX\xa9\x15~" +
+	"\x1d;\x01rW\x09\xfe?\x85\x0b\xe9\xb0\\\xf8M\xec" +
+	"\x06\xc8]#\xfc\x0e\xe1\"j(\x02\xf0[\xd8\x0c\x90" +
+	"\xbbA\xf8}\xc2%\xa6\xa1\x04\xc0\xefb?@\xee\x0e" +
+	"\xe1\xef\x11\x1ec\x1a\xc6\x00\xf8\xbb!\xcf}\xc2\x1f\x11" +
+	".\xc7\xb4pR=\x0ce\xbeC\xf8\x13\xc2\xe3\xaa\x86" +
+	"q\x00\xfe~\xc8\xf3\x88\xf0\x17\x84'\x04\x0d\x13\x00\xfc" +
+	"Y\xc8\xf3\x04\x05\x1cb\x0cUE\xd4P\x01\xe0/C" +
+	"\xf8)\x85\x8b\x84'E\x0d\x93\x00\x1c\xd9(\xc0\x10\x13" +
+	"0WGp\x9d\xa4a\x1d\x00O0\x0a\x17\x09_M" +
+	"x}L\xc3z\x00\xbe\x8a\x919+\x09\xdfHx\xc3" +
+	"\x0a\x0d\x1bh@\x86x;\xe1\x9b\x09O\x09\x1a\xa6\x00" +
+	"\xf8&F\xaem |+\xe1iY\xc34\xcdlF" +
+	"\xeel$\xbc\x871L9\xc6d%\xad\xb3Sf\x89" +
+	"z.zn\xf2(s\x98\xaa\xa6\x13\x10S\x80Y\xc7" +
+	"\xf0\xad)\x13\x11\x18\"\xa0\xecZ\x05\x8c\x03\xc38P" +
+	"\xdfz\xbeQ\xf2\xc3\xea]\xc0\xb2\x05\xd37,;b" +
+	"Myv\xd1\xc7Tpt\xcd\xf9\xc9\x13\xce\xc93\x0b" +
+	"\xa4A\xd1\xf5\xad\xa2c\xd8\xf4\xe6\x02s\xb6d\x1a^" +
+	"UO\xd66\\\xcf\xf4*g\xd9\x86\xe7\x7f\xcd\xb0l" +
+	"\x90\xcb\xa5\xca%\xb2\xc5\xb2\xef\x96\xfd\xa8u\x08m\x00" +
+	"\x9c-\x99ce\xcf,,\x85\x0b\xc6\xa41n\x16\xa2" +
+	"\x03\x9b<\xcb\xc9\x9bQ'\xc9\x86\xeb.[\xf2\x8b\xba" +
+	"*K\xad3\xe9\xbda<\x0c\x1a%\xb96\x8a\xd56" +
+	"\x1f5\xa6L\xb3\xa3\xa6\xfbz\xab\xdd7\xeb\xce\x9f\x87" +
+	"j\xf5\xc3\x05\x10\xd5\x8fk\xc4l&l;\x1ap\xe9" +
+	"p\xc6\xac\x1d\x0d\xdfi\xed\x07@\xa6\xae\xe9\x05@A" +
+	"m\xec\x06\x08\xca\x8e\xe7\x9ayk\x0cd\xcb,\x04a" +
+	"\xfa,g\x1c\x00f'\xc2q\x7f ;fX\xb6Y" +
+	"Xt\xc3\xc8\x02Z>\x95\xc1\xa2\xc7+\xfa\xd7\xd2\xec" +
+	"\xfb\xa2\x80\xfa\xc6\x9aU\xd0A#\xa5]@}3#" +
+	"\xe9\x96\xbf\xbdX0)\xdf\"0\x14\x01\xb3\x9e5\xee" +
+	"\x18v\xf4\xb8\xac\xe7\xe1\x81K=gKW\x14@u" +
+	"\xabFK\x19\xa3o\xb3\x9a\xad\x1amt\x8cv\xbf\xda" +
+	"\xd8<\xbfUi\xc7\xf5\x84%\xf0\xa6mh\xb8nu" +
+	"\xfa\xbff~\xce;\x89j\xf5\x83dI\x02\x97\xa7]" +
+	"\xa8\x9aZ\xd6\xb6*\xeb\xa2\xe6}\xd3\xba\x1e4Rd" +
+	"Ym\x8a:\x01\xf4\x16\x01\xf5\x0d5)Z\xdf[\xcd" +
+	"[\xd3>\xa78\xedD\xdd0\xeb\x99\xbeo\x9b\x85\xe8" +
+	"\xf9\xa3\x00\x00\x00\xff\xff\xb4z\xb3\x92"
 
 func RegisterSchema(reg *schemas.Registry) {
 	reg.Register(&schemas.Schema{
@@ -1945,6 +2187,8 @@ func RegisterSchema(reg *schemas.Registry) {
 			0xd33bb9d0609f211e,
 			0xd5968a1067097a33,
 			0xe32ef05173be8b62,
+			0xe3f80a2b12f2e078,
+			0xe548f2e1c8b4c34d,
 			0xf43e66fc7f3cdd69,
 		},
 		Compressed: true,

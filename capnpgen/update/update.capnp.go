@@ -6827,6 +6827,2557 @@ func (f SlotCheck_Future) Struct() (SlotCheck, error) {
 	return SlotCheck(p.Struct()), err
 }
 
+type AppList capnp.Client
+
+// AppList_TypeID is the unique identifier for the type AppList.
+const AppList_TypeID = 0xb94cb5d8099baef5
+
+func (c AppList) List(ctx context.Context, params func(AppList_list_Params) error) (AppList_list_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0xb94cb5d8099baef5,
+			MethodID:      0,
+			InterfaceName: "update.capnp:AppList",
+			MethodName:    "list",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 0}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(AppList_list_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return AppList_list_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c AppList) WaitStreaming() error {
+	return capnp.Client(c).WaitStreaming()
+}
+
+// String returns a string that identifies this capability for debugging
+// purposes.  Its format should not be depended on: in particular, it
+// should not be used to compare clients.  Use IsSame to compare clients
+// for equality.
+func (c AppList) String() string {
+	return "AppList(" + capnp.Client(c).String() + ")"
+}
+
+// AddRef creates a new Client that refers to the same capability as c.
+// If c is nil or has resolved to null, then AddRef returns nil.
+func (c AppList) AddRef() AppList {
+	return AppList(capnp.Client(c).AddRef())
+}
+
+// Release releases a capability reference.  If this is the last
+// reference to the capability, then the underlying resources associated
+// with the capability will be released.
+//
+// Release will panic if c has already been released, but not if c is
+// nil or resolved to null.
+func (c AppList) Release() {
+	capnp.Client(c).Release()
+}
+
+// Resolve blocks until the capability is fully resolved or the Context
+// expires.
+func (c AppList) Resolve(ctx context.Context) error {
+	return capnp.Client(c).Resolve(ctx)
+}
+
+func (c AppList) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Client(c).EncodeAsPtr(seg)
+}
+
+func (AppList) DecodeFromPtr(p capnp.Ptr) AppList {
+	return AppList(capnp.Client{}.DecodeFromPtr(p))
+}
+
+// IsValid reports whether c is a valid reference to a capability.
+// A reference is invalid if it is nil, has resolved to null, or has
+// been released.
+func (c AppList) IsValid() bool {
+	return capnp.Client(c).IsValid()
+}
+
+// IsSame reports whether c and other refer to a capability created by the
+// same call to NewClient.  This can return false negatives if c or other
+// are not fully resolved: use Resolve if this is an issue.  If either
+// c or other are released, then IsSame panics.
+func (c AppList) IsSame(other AppList) bool {
+	return capnp.Client(c).IsSame(capnp.Client(other))
+}
+
+// Update the flowcontrol.FlowLimiter used to manage flow control for
+// this client. This affects all future calls, but not calls already
+// waiting to send. Passing nil sets the value to flowcontrol.NopLimiter,
+// which is also the default.
+func (c AppList) SetFlowLimiter(lim fc.FlowLimiter) {
+	capnp.Client(c).SetFlowLimiter(lim)
+}
+
+// Get the current flowcontrol.FlowLimiter used to manage flow control
+// for this client.
+func (c AppList) GetFlowLimiter() fc.FlowLimiter {
+	return capnp.Client(c).GetFlowLimiter()
+}
+
+// A AppList_Server is a AppList with a local implementation.
+type AppList_Server interface {
+	List(context.Context, AppList_list) error
+}
+
+// AppList_NewServer creates a new Server from an implementation of AppList_Server.
+func AppList_NewServer(s AppList_Server) *server.Server {
+	c, _ := s.(server.Shutdowner)
+	return server.New(AppList_Methods(nil, s), s, c)
+}
+
+// AppList_ServerToClient creates a new Client from an implementation of AppList_Server.
+// The caller is responsible for calling Release on the returned Client.
+func AppList_ServerToClient(s AppList_Server) AppList {
+	return AppList(capnp.NewClient(AppList_NewServer(s)))
+}
+
+// AppList_Methods appends Methods to a slice that invoke the methods on s.
+// This can be used to create a more complicated Server.
+func AppList_Methods(methods []server.Method, s AppList_Server) []server.Method {
+	if cap(methods) == 0 {
+		methods = make([]server.Method, 0, 1)
+	}
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0xb94cb5d8099baef5,
+			MethodID:      0,
+			InterfaceName: "update.capnp:AppList",
+			MethodName:    "list",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.List(ctx, AppList_list{call})
+		},
+	})
+
+	return methods
+}
+
+// AppList_list holds the state for a server call to AppList.list.
+// See server.Call for documentation.
+type AppList_list struct {
+	*server.Call
+}
+
+// Args returns the call's arguments.
+func (c AppList_list) Args() AppList_list_Params {
+	return AppList_list_Params(c.Call.Args())
+}
+
+// AllocResults allocates the results struct.
+func (c AppList_list) AllocResults() (AppList_list_Results, error) {
+	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return AppList_list_Results(r), err
+}
+
+// AppList_List is a list of AppList.
+type AppList_List = capnp.CapList[AppList]
+
+// NewAppList_List creates a new list of AppList.
+func NewAppList_List(s *capnp.Segment, sz int32) (AppList_List, error) {
+	l, err := capnp.NewPointerList(s, sz)
+	return capnp.CapList[AppList](l), err
+}
+
+type AppList_list_Params capnp.Struct
+
+// AppList_list_Params_TypeID is the unique identifier for the type AppList_list_Params.
+const AppList_list_Params_TypeID = 0xa8f0241ce28be3ae
+
+func NewAppList_list_Params(s *capnp.Segment) (AppList_list_Params, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0})
+	return AppList_list_Params(st), err
+}
+
+func NewRootAppList_list_Params(s *capnp.Segment) (AppList_list_Params, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0})
+	return AppList_list_Params(st), err
+}
+
+func ReadRootAppList_list_Params(msg *capnp.Message) (AppList_list_Params, error) {
+	root, err := msg.Root()
+	return AppList_list_Params(root.Struct()), err
+}
+
+func (s AppList_list_Params) String() string {
+	str, _ := text.Marshal(0xa8f0241ce28be3ae, capnp.Struct(s))
+	return str
+}
+
+func (s AppList_list_Params) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (AppList_list_Params) DecodeFromPtr(p capnp.Ptr) AppList_list_Params {
+	return AppList_list_Params(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s AppList_list_Params) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s AppList_list_Params) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s AppList_list_Params) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s AppList_list_Params) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+
+// AppList_list_Params_List is a list of AppList_list_Params.
+type AppList_list_Params_List = capnp.StructList[AppList_list_Params]
+
+// NewAppList_list_Params creates a new list of AppList_list_Params.
+func NewAppList_list_Params_List(s *capnp.Segment, sz int32) (AppList_list_Params_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0}, sz)
+	return capnp.StructList[AppList_list_Params](l), err
+}
+
+// AppList_list_Params_Future is a wrapper for a AppList_list_Params promised by a client call.
+type AppList_list_Params_Future struct{ *capnp.Future }
+
+func (f AppList_list_Params_Future) Struct() (AppList_list_Params, error) {
+	p, err := f.Future.Ptr()
+	return AppList_list_Params(p.Struct()), err
+}
+
+type AppList_list_Results capnp.Struct
+
+// AppList_list_Results_TypeID is the unique identifier for the type AppList_list_Results.
+const AppList_list_Results_TypeID = 0xfcdc61561c3f7ee8
+
+func NewAppList_list_Results(s *capnp.Segment) (AppList_list_Results, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return AppList_list_Results(st), err
+}
+
+func NewRootAppList_list_Results(s *capnp.Segment) (AppList_list_Results, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return AppList_list_Results(st), err
+}
+
+func ReadRootAppList_list_Results(msg *capnp.Message) (AppList_list_Results, error) {
+	root, err := msg.Root()
+	return AppList_list_Results(root.Struct()), err
+}
+
+func (s AppList_list_Results) String() string {
+	str, _ := text.Marshal(0xfcdc61561c3f7ee8, capnp.Struct(s))
+	return str
+}
+
+func (s AppList_list_Results) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (AppList_list_Results) DecodeFromPtr(p capnp.Ptr) AppList_list_Results {
+	return AppList_list_Results(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s AppList_list_Results) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s AppList_list_Results) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s AppList_list_Results) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s AppList_list_Results) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s AppList_list_Results) Packages() (AppPackage_List, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return AppPackage_List(p.List()), err
+}
+
+func (s AppList_list_Results) HasPackages() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s AppList_list_Results) SetPackages(v AppPackage_List) error {
+	return capnp.Struct(s).SetPtr(0, v.ToPtr())
+}
+
+// NewPackages sets the packages field to a newly
+// allocated AppPackage_List, preferring placement in s's segment.
+func (s AppList_list_Results) NewPackages(n int32) (AppPackage_List, error) {
+	l, err := NewAppPackage_List(capnp.Struct(s).Segment(), n)
+	if err != nil {
+		return AppPackage_List{}, err
+	}
+	err = capnp.Struct(s).SetPtr(0, l.ToPtr())
+	return l, err
+}
+
+// AppList_list_Results_List is a list of AppList_list_Results.
+type AppList_list_Results_List = capnp.StructList[AppList_list_Results]
+
+// NewAppList_list_Results creates a new list of AppList_list_Results.
+func NewAppList_list_Results_List(s *capnp.Segment, sz int32) (AppList_list_Results_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1}, sz)
+	return capnp.StructList[AppList_list_Results](l), err
+}
+
+// AppList_list_Results_Future is a wrapper for a AppList_list_Results promised by a client call.
+type AppList_list_Results_Future struct{ *capnp.Future }
+
+func (f AppList_list_Results_Future) Struct() (AppList_list_Results, error) {
+	p, err := f.Future.Ptr()
+	return AppList_list_Results(p.Struct()), err
+}
+
+type AppInstaller capnp.Client
+
+// AppInstaller_TypeID is the unique identifier for the type AppInstaller.
+const AppInstaller_TypeID = 0x8e8052e561e36575
+
+func (c AppInstaller) Open(ctx context.Context, params func(AppInstaller_open_Params) error) (AppInstaller_open_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0x8e8052e561e36575,
+			MethodID:      0,
+			InterfaceName: "update.capnp:AppInstaller",
+			MethodName:    "open",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 8, PointerCount: 1}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(AppInstaller_open_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return AppInstaller_open_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c AppInstaller) Uninstall(ctx context.Context, params func(AppInstaller_uninstall_Params) error) (AppInstaller_uninstall_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0x8e8052e561e36575,
+			MethodID:      1,
+			InterfaceName: "update.capnp:AppInstaller",
+			MethodName:    "uninstall",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 8, PointerCount: 1}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(AppInstaller_uninstall_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return AppInstaller_uninstall_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c AppInstaller) Attenuate(ctx context.Context, params func(AppInstaller_attenuate_Params) error) (AppInstaller_attenuate_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0x8e8052e561e36575,
+			MethodID:      2,
+			InterfaceName: "update.capnp:AppInstaller",
+			MethodName:    "attenuate",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 2}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(AppInstaller_attenuate_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return AppInstaller_attenuate_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c AppInstaller) List(ctx context.Context, params func(AppList_list_Params) error) (AppList_list_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0xb94cb5d8099baef5,
+			MethodID:      0,
+			InterfaceName: "update.capnp:AppList",
+			MethodName:    "list",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 0}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(AppList_list_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return AppList_list_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c AppInstaller) WaitStreaming() error {
+	return capnp.Client(c).WaitStreaming()
+}
+
+// String returns a string that identifies this capability for debugging
+// purposes.  Its format should not be depended on: in particular, it
+// should not be used to compare clients.  Use IsSame to compare clients
+// for equality.
+func (c AppInstaller) String() string {
+	return "AppInstaller(" + capnp.Client(c).String() + ")"
+}
+
+// AddRef creates a new Client that refers to the same capability as c.
+// If c is nil or has resolved to null, then AddRef returns nil.
+func (c AppInstaller) AddRef() AppInstaller {
+	return AppInstaller(capnp.Client(c).AddRef())
+}
+
+// Release releases a capability reference.  If this is the last
+// reference to the capability, then the underlying resources associated
+// with the capability will be released.
+//
+// Release will panic if c has already been released, but not if c is
+// nil or resolved to null.
+func (c AppInstaller) Release() {
+	capnp.Client(c).Release()
+}
+
+// Resolve blocks until the capability is fully resolved or the Context
+// expires.
+func (c AppInstaller) Resolve(ctx context.Context) error {
+	return capnp.Client(c).Resolve(ctx)
+}
+
+func (c AppInstaller) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Client(c).EncodeAsPtr(seg)
+}
+
+func (AppInstaller) DecodeFromPtr(p capnp.Ptr) AppInstaller {
+	return AppInstaller(capnp.Client{}.DecodeFromPtr(p))
+}
+
+// IsValid reports whether c is a valid reference to a capability.
+// A reference is invalid if it is nil, has resolved to null, or has
+// been released.
+func (c AppInstaller) IsValid() bool {
+	return capnp.Client(c).IsValid()
+}
+
+// IsSame reports whether c and other refer to a capability created by the
+// same call to NewClient.  This can return false negatives if c or other
+// are not fully resolved: use Resolve if this is an issue.  If either
+// c or other are released, then IsSame panics.
+func (c AppInstaller) IsSame(other AppInstaller) bool {
+	return capnp.Client(c).IsSame(capnp.Client(other))
+}
+
+// Update the flowcontrol.FlowLimiter used to manage flow control for
+// this client. This affects all future calls, but not calls already
+// waiting to send. Passing nil sets the value to flowcontrol.NopLimiter,
+// which is also the default.
+func (c AppInstaller) SetFlowLimiter(lim fc.FlowLimiter) {
+	capnp.Client(c).SetFlowLimiter(lim)
+}
+
+// Get the current flowcontrol.FlowLimiter used to manage flow control
+// for this client.
+func (c AppInstaller) GetFlowLimiter() fc.FlowLimiter {
+	return capnp.Client(c).GetFlowLimiter()
+}
+
+// A AppInstaller_Server is a AppInstaller with a local implementation.
+type AppInstaller_Server interface {
+	Open(context.Context, AppInstaller_open) error
+
+	Uninstall(context.Context, AppInstaller_uninstall) error
+
+	Attenuate(context.Context, AppInstaller_attenuate) error
+
+	List(context.Context, AppList_list) error
+}
+
+// AppInstaller_NewServer creates a new Server from an implementation of AppInstaller_Server.
+func AppInstaller_NewServer(s AppInstaller_Server) *server.Server {
+	c, _ := s.(server.Shutdowner)
+	return server.New(AppInstaller_Methods(nil, s), s, c)
+}
+
+// AppInstaller_ServerToClient creates a new Client from an implementation of AppInstaller_Server.
+// The caller is responsible for calling Release on the returned Client.
+func AppInstaller_ServerToClient(s AppInstaller_Server) AppInstaller {
+	return AppInstaller(capnp.NewClient(AppInstaller_NewServer(s)))
+}
+
+// AppInstaller_Methods appends Methods to a slice that invoke the methods on s.
+// This can be used to create a more complicated Server.
+func AppInstaller_Methods(methods []server.Method, s AppInstaller_Server) []server.Method {
+	if cap(methods) == 0 {
+		methods = make([]server.Method, 0, 4)
+	}
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0x8e8052e561e36575,
+			MethodID:      0,
+			InterfaceName: "update.capnp:AppInstaller",
+			MethodName:    "open",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.Open(ctx, AppInstaller_open{call})
+		},
+	})
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0x8e8052e561e36575,
+			MethodID:      1,
+			InterfaceName: "update.capnp:AppInstaller",
+			MethodName:    "uninstall",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.Uninstall(ctx, AppInstaller_uninstall{call})
+		},
+	})
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0x8e8052e561e36575,
+			MethodID:      2,
+			InterfaceName: "update.capnp:AppInstaller",
+			MethodName:    "attenuate",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.Attenuate(ctx, AppInstaller_attenuate{call})
+		},
+	})
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0xb94cb5d8099baef5,
+			MethodID:      0,
+			InterfaceName: "update.capnp:AppList",
+			MethodName:    "list",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.List(ctx, AppList_list{call})
+		},
+	})
+
+	return methods
+}
+
+// AppInstaller_open holds the state for a server call to AppInstaller.open.
+// See server.Call for documentation.
+type AppInstaller_open struct {
+	*server.Call
+}
+
+// Args returns the call's arguments.
+func (c AppInstaller_open) Args() AppInstaller_open_Params {
+	return AppInstaller_open_Params(c.Call.Args())
+}
+
+// AllocResults allocates the results struct.
+func (c AppInstaller_open) AllocResults() (AppInstaller_open_Results, error) {
+	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 0, PointerCount: 3})
+	return AppInstaller_open_Results(r), err
+}
+
+// AppInstaller_uninstall holds the state for a server call to AppInstaller.uninstall.
+// See server.Call for documentation.
+type AppInstaller_uninstall struct {
+	*server.Call
+}
+
+// Args returns the call's arguments.
+func (c AppInstaller_uninstall) Args() AppInstaller_uninstall_Params {
+	return AppInstaller_uninstall_Params(c.Call.Args())
+}
+
+// AllocResults allocates the results struct.
+func (c AppInstaller_uninstall) AllocResults() (AppInstaller_uninstall_Results, error) {
+	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return AppInstaller_uninstall_Results(r), err
+}
+
+// AppInstaller_attenuate holds the state for a server call to AppInstaller.attenuate.
+// See server.Call for documentation.
+type AppInstaller_attenuate struct {
+	*server.Call
+}
+
+// Args returns the call's arguments.
+func (c AppInstaller_attenuate) Args() AppInstaller_attenuate_Params {
+	return AppInstaller_attenuate_Params(c.Call.Args())
+}
+
+// AllocResults allocates the results struct.
+func (c AppInstaller_attenuate) AllocResults() (AppInstaller_attenuate_Results, error) {
+	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return AppInstaller_attenuate_Results(r), err
+}
+
+// AppInstaller_List is a list of AppInstaller.
+type AppInstaller_List = capnp.CapList[AppInstaller]
+
+// NewAppInstaller_List creates a new list of AppInstaller.
+func NewAppInstaller_List(s *capnp.Segment, sz int32) (AppInstaller_List, error) {
+	l, err := capnp.NewPointerList(s, sz)
+	return capnp.CapList[AppInstaller](l), err
+}
+
+type AppInstaller_open_Params capnp.Struct
+
+// AppInstaller_open_Params_TypeID is the unique identifier for the type AppInstaller_open_Params.
+const AppInstaller_open_Params_TypeID = 0xa74046f3bd4529b3
+
+func NewAppInstaller_open_Params(s *capnp.Segment) (AppInstaller_open_Params, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 8, PointerCount: 1})
+	return AppInstaller_open_Params(st), err
+}
+
+func NewRootAppInstaller_open_Params(s *capnp.Segment) (AppInstaller_open_Params, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 8, PointerCount: 1})
+	return AppInstaller_open_Params(st), err
+}
+
+func ReadRootAppInstaller_open_Params(msg *capnp.Message) (AppInstaller_open_Params, error) {
+	root, err := msg.Root()
+	return AppInstaller_open_Params(root.Struct()), err
+}
+
+func (s AppInstaller_open_Params) String() string {
+	str, _ := text.Marshal(0xa74046f3bd4529b3, capnp.Struct(s))
+	return str
+}
+
+func (s AppInstaller_open_Params) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (AppInstaller_open_Params) DecodeFromPtr(p capnp.Ptr) AppInstaller_open_Params {
+	return AppInstaller_open_Params(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s AppInstaller_open_Params) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s AppInstaller_open_Params) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s AppInstaller_open_Params) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s AppInstaller_open_Params) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s AppInstaller_open_Params) Name() (string, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return p.Text(), err
+}
+
+func (s AppInstaller_open_Params) HasName() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s AppInstaller_open_Params) NameBytes() ([]byte, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return p.TextBytes(), err
+}
+
+func (s AppInstaller_open_Params) SetName(v string) error {
+	return capnp.Struct(s).SetText(0, v)
+}
+
+func (s AppInstaller_open_Params) Older() bool {
+	return capnp.Struct(s).Bit(0)
+}
+
+func (s AppInstaller_open_Params) SetOlder(v bool) {
+	capnp.Struct(s).SetBit(0, v)
+}
+
+// AppInstaller_open_Params_List is a list of AppInstaller_open_Params.
+type AppInstaller_open_Params_List = capnp.StructList[AppInstaller_open_Params]
+
+// NewAppInstaller_open_Params creates a new list of AppInstaller_open_Params.
+func NewAppInstaller_open_Params_List(s *capnp.Segment, sz int32) (AppInstaller_open_Params_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 8, PointerCount: 1}, sz)
+	return capnp.StructList[AppInstaller_open_Params](l), err
+}
+
+// AppInstaller_open_Params_Future is a wrapper for a AppInstaller_open_Params promised by a client call.
+type AppInstaller_open_Params_Future struct{ *capnp.Future }
+
+func (f AppInstaller_open_Params_Future) Struct() (AppInstaller_open_Params, error) {
+	p, err := f.Future.Ptr()
+	return AppInstaller_open_Params(p.Struct()), err
+}
+
+type AppInstaller_open_Results capnp.Struct
+
+// AppInstaller_open_Results_TypeID is the unique identifier for the type AppInstaller_open_Results.
+const AppInstaller_open_Results_TypeID = 0xb0f16166a9a93e65
+
+func NewAppInstaller_open_Results(s *capnp.Segment) (AppInstaller_open_Results, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 3})
+	return AppInstaller_open_Results(st), err
+}
+
+func NewRootAppInstaller_open_Results(s *capnp.Segment) (AppInstaller_open_Results, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 3})
+	return AppInstaller_open_Results(st), err
+}
+
+func ReadRootAppInstaller_open_Results(msg *capnp.Message) (AppInstaller_open_Results, error) {
+	root, err := msg.Root()
+	return AppInstaller_open_Results(root.Struct()), err
+}
+
+func (s AppInstaller_open_Results) String() string {
+	str, _ := text.Marshal(0xb0f16166a9a93e65, capnp.Struct(s))
+	return str
+}
+
+func (s AppInstaller_open_Results) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (AppInstaller_open_Results) DecodeFromPtr(p capnp.Ptr) AppInstaller_open_Results {
+	return AppInstaller_open_Results(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s AppInstaller_open_Results) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s AppInstaller_open_Results) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s AppInstaller_open_Results) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s AppInstaller_open_Results) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s AppInstaller_open_Results) Updated() Updated {
+	p, _ := capnp.Struct(s).Ptr(0)
+	return Updated(p.Interface().Client())
+}
+
+func (s AppInstaller_open_Results) HasUpdated() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s AppInstaller_open_Results) SetUpdated(v Updated) error {
+	if !v.IsValid() {
+		return capnp.Struct(s).SetPtr(0, capnp.Ptr{})
+	}
+	seg := s.Segment()
+	in := capnp.NewInterface(seg, seg.Message().CapTable().Add(capnp.Client(v)))
+	return capnp.Struct(s).SetPtr(0, in.ToPtr())
+}
+
+func (s AppInstaller_open_Results) Recovery() UpdateRecovery {
+	p, _ := capnp.Struct(s).Ptr(1)
+	return UpdateRecovery(p.Interface().Client())
+}
+
+func (s AppInstaller_open_Results) HasRecovery() bool {
+	return capnp.Struct(s).HasPtr(1)
+}
+
+func (s AppInstaller_open_Results) SetRecovery(v UpdateRecovery) error {
+	if !v.IsValid() {
+		return capnp.Struct(s).SetPtr(1, capnp.Ptr{})
+	}
+	seg := s.Segment()
+	in := capnp.NewInterface(seg, seg.Message().CapTable().Add(capnp.Client(v)))
+	return capnp.Struct(s).SetPtr(1, in.ToPtr())
+}
+
+func (s AppInstaller_open_Results) Refusal() (keystore.Refusal, error) {
+	p, err := capnp.Struct(s).Ptr(2)
+	return keystore.Refusal(p.Struct()), err
+}
+
+func (s AppInstaller_open_Results) HasRefusal() bool {
+	return capnp.Struct(s).HasPtr(2)
+}
+
+func (s AppInstaller_open_Results) SetRefusal(v keystore.Refusal) error {
+	return capnp.Struct(s).SetPtr(2, capnp.Struct(v).ToPtr())
+}
+
+// NewRefusal sets the refusal field to a newly
+// allocated keystore.Refusal struct, preferring placement in s's segment.
+func (s AppInstaller_open_Results) NewRefusal() (keystore.Refusal, error) {
+	ss, err := keystore.NewRefusal(capnp.Struct(s).Segment())
+	if err != nil {
+		return keystore.Refusal{}, err
+	}
+	err = capnp.Struct(s).SetPtr(2, capnp.Struct(ss).ToPtr())
+	return ss, err
+}
+
+// AppInstaller_open_Results_List is a list of AppInstaller_open_Results.
+type AppInstaller_open_Results_List = capnp.StructList[AppInstaller_open_Results]
+
+// NewAppInstaller_open_Results creates a new list of AppInstaller_open_Results.
+func NewAppInstaller_open_Results_List(s *capnp.Segment, sz int32) (AppInstaller_open_Results_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 3}, sz)
+	return capnp.StructList[AppInstaller_open_Results](l), err
+}
+
+// AppInstaller_open_Results_Future is a wrapper for a AppInstaller_open_Results promised by a client call.
+type AppInstaller_open_Results_Future struct{ *capnp.Future }
+
+func (f AppInstaller_open_Results_Future) Struct() (AppInstaller_open_Results, error) {
+	p, err := f.Future.Ptr()
+	return AppInstaller_open_Results(p.Struct()), err
+}
+func (p AppInstaller_open_Results_Future) Updated() Updated {
+	return Updated(p.Future.Field(0, nil).Client())
+}
+
+func (p AppInstaller_open_Results_Future) Recovery() UpdateRecovery {
+	return UpdateRecovery(p.Future.Field(1, nil).Client())
+}
+
+func (p AppInstaller_open_Results_Future) Refusal() keystore.Refusal_Future {
+	return keystore.Refusal_Future{Future: p.Future.Field(2, nil)}
+}
+
+type AppInstaller_uninstall_Params capnp.Struct
+
+// AppInstaller_uninstall_Params_TypeID is the unique identifier for the type AppInstaller_uninstall_Params.
+const AppInstaller_uninstall_Params_TypeID = 0xca69891c6d39c91b
+
+func NewAppInstaller_uninstall_Params(s *capnp.Segment) (AppInstaller_uninstall_Params, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 8, PointerCount: 1})
+	return AppInstaller_uninstall_Params(st), err
+}
+
+func NewRootAppInstaller_uninstall_Params(s *capnp.Segment) (AppInstaller_uninstall_Params, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 8, PointerCount: 1})
+	return AppInstaller_uninstall_Params(st), err
+}
+
+func ReadRootAppInstaller_uninstall_Params(msg *capnp.Message) (AppInstaller_uninstall_Params, error) {
+	root, err := msg.Root()
+	return AppInstaller_uninstall_Params(root.Struct()), err
+}
+
+func (s AppInstaller_uninstall_Params) String() string {
+	str, _ := text.Marshal(0xca69891c6d39c91b, capnp.Struct(s))
+	return str
+}
+
+func (s AppInstaller_uninstall_Params) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (AppInstaller_uninstall_Params) DecodeFromPtr(p capnp.Ptr) AppInstaller_uninstall_Params {
+	return AppInstaller_uninstall_Params(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s AppInstaller_uninstall_Params) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s AppInstaller_uninstall_Params) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s AppInstaller_uninstall_Params) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s AppInstaller_uninstall_Params) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s AppInstaller_uninstall_Params) Names() (capnp.TextList, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return capnp.TextList(p.List()), err
+}
+
+func (s AppInstaller_uninstall_Params) HasNames() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s AppInstaller_uninstall_Params) SetNames(v capnp.TextList) error {
+	return capnp.Struct(s).SetPtr(0, v.ToPtr())
+}
+
+// NewNames sets the names field to a newly
+// allocated capnp.TextList, preferring placement in s's segment.
+func (s AppInstaller_uninstall_Params) NewNames(n int32) (capnp.TextList, error) {
+	l, err := capnp.NewTextList(capnp.Struct(s).Segment(), n)
+	if err != nil {
+		return capnp.TextList{}, err
+	}
+	err = capnp.Struct(s).SetPtr(0, l.ToPtr())
+	return l, err
+}
+func (s AppInstaller_uninstall_Params) KeepState() bool {
+	return capnp.Struct(s).Bit(0)
+}
+
+func (s AppInstaller_uninstall_Params) SetKeepState(v bool) {
+	capnp.Struct(s).SetBit(0, v)
+}
+
+// AppInstaller_uninstall_Params_List is a list of AppInstaller_uninstall_Params.
+type AppInstaller_uninstall_Params_List = capnp.StructList[AppInstaller_uninstall_Params]
+
+// NewAppInstaller_uninstall_Params creates a new list of AppInstaller_uninstall_Params.
+func NewAppInstaller_uninstall_Params_List(s *capnp.Segment, sz int32) (AppInstaller_uninstall_Params_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 8, PointerCount: 1}, sz)
+	return capnp.StructList[AppInstaller_uninstall_Params](l), err
+}
+
+// AppInstaller_uninstall_Params_Future is a wrapper for a AppInstaller_uninstall_Params promised by a client call.
+type AppInstaller_uninstall_Params_Future struct{ *capnp.Future }
+
+func (f AppInstaller_uninstall_Params_Future) Struct() (AppInstaller_uninstall_Params, error) {
+	p, err := f.Future.Ptr()
+	return AppInstaller_uninstall_Params(p.Struct()), err
+}
+
+type AppInstaller_uninstall_Results capnp.Struct
+
+// AppInstaller_uninstall_Results_TypeID is the unique identifier for the type AppInstaller_uninstall_Results.
+const AppInstaller_uninstall_Results_TypeID = 0xfea4e21b55b09466
+
+func NewAppInstaller_uninstall_Results(s *capnp.Segment) (AppInstaller_uninstall_Results, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return AppInstaller_uninstall_Results(st), err
+}
+
+func NewRootAppInstaller_uninstall_Results(s *capnp.Segment) (AppInstaller_uninstall_Results, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return AppInstaller_uninstall_Results(st), err
+}
+
+func ReadRootAppInstaller_uninstall_Results(msg *capnp.Message) (AppInstaller_uninstall_Results, error) {
+	root, err := msg.Root()
+	return AppInstaller_uninstall_Results(root.Struct()), err
+}
+
+func (s AppInstaller_uninstall_Results) String() string {
+	str, _ := text.Marshal(0xfea4e21b55b09466, capnp.Struct(s))
+	return str
+}
+
+func (s AppInstaller_uninstall_Results) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (AppInstaller_uninstall_Results) DecodeFromPtr(p capnp.Ptr) AppInstaller_uninstall_Results {
+	return AppInstaller_uninstall_Results(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s AppInstaller_uninstall_Results) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s AppInstaller_uninstall_Results) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s AppInstaller_uninstall_Results) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s AppInstaller_uninstall_Results) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s AppInstaller_uninstall_Results) Refusal() (keystore.Refusal, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return keystore.Refusal(p.Struct()), err
+}
+
+func (s AppInstaller_uninstall_Results) HasRefusal() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s AppInstaller_uninstall_Results) SetRefusal(v keystore.Refusal) error {
+	return capnp.Struct(s).SetPtr(0, capnp.Struct(v).ToPtr())
+}
+
+// NewRefusal sets the refusal field to a newly
+// allocated keystore.Refusal struct, preferring placement in s's segment.
+func (s AppInstaller_uninstall_Results) NewRefusal() (keystore.Refusal, error) {
+	ss, err := keystore.NewRefusal(capnp.Struct(s).Segment())
+	if err != nil {
+		return keystore.Refusal{}, err
+	}
+	err = capnp.Struct(s).SetPtr(0, capnp.Struct(ss).ToPtr())
+	return ss, err
+}
+
+// AppInstaller_uninstall_Results_List is a list of AppInstaller_uninstall_Results.
+type AppInstaller_uninstall_Results_List = capnp.StructList[AppInstaller_uninstall_Results]
+
+// NewAppInstaller_uninstall_Results creates a new list of AppInstaller_uninstall_Results.
+func NewAppInstaller_uninstall_Results_List(s *capnp.Segment, sz int32) (AppInstaller_uninstall_Results_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1}, sz)
+	return capnp.StructList[AppInstaller_uninstall_Results](l), err
+}
+
+// AppInstaller_uninstall_Results_Future is a wrapper for a AppInstaller_uninstall_Results promised by a client call.
+type AppInstaller_uninstall_Results_Future struct{ *capnp.Future }
+
+func (f AppInstaller_uninstall_Results_Future) Struct() (AppInstaller_uninstall_Results, error) {
+	p, err := f.Future.Ptr()
+	return AppInstaller_uninstall_Results(p.Struct()), err
+}
+func (p AppInstaller_uninstall_Results_Future) Refusal() keystore.Refusal_Future {
+	return keystore.Refusal_Future{Future: p.Future.Field(0, nil)}
+}
+
+type AppInstaller_attenuate_Params capnp.Struct
+
+// AppInstaller_attenuate_Params_TypeID is the unique identifier for the type AppInstaller_attenuate_Params.
+const AppInstaller_attenuate_Params_TypeID = 0xc4248d5eb1cf602b
+
+func NewAppInstaller_attenuate_Params(s *capnp.Segment) (AppInstaller_attenuate_Params, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2})
+	return AppInstaller_attenuate_Params(st), err
+}
+
+func NewRootAppInstaller_attenuate_Params(s *capnp.Segment) (AppInstaller_attenuate_Params, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2})
+	return AppInstaller_attenuate_Params(st), err
+}
+
+func ReadRootAppInstaller_attenuate_Params(msg *capnp.Message) (AppInstaller_attenuate_Params, error) {
+	root, err := msg.Root()
+	return AppInstaller_attenuate_Params(root.Struct()), err
+}
+
+func (s AppInstaller_attenuate_Params) String() string {
+	str, _ := text.Marshal(0xc4248d5eb1cf602b, capnp.Struct(s))
+	return str
+}
+
+func (s AppInstaller_attenuate_Params) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (AppInstaller_attenuate_Params) DecodeFromPtr(p capnp.Ptr) AppInstaller_attenuate_Params {
+	return AppInstaller_attenuate_Params(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s AppInstaller_attenuate_Params) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s AppInstaller_attenuate_Params) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s AppInstaller_attenuate_Params) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s AppInstaller_attenuate_Params) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s AppInstaller_attenuate_Params) Pattern() (string, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return p.Text(), err
+}
+
+func (s AppInstaller_attenuate_Params) HasPattern() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s AppInstaller_attenuate_Params) PatternBytes() ([]byte, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return p.TextBytes(), err
+}
+
+func (s AppInstaller_attenuate_Params) SetPattern(v string) error {
+	return capnp.Struct(s).SetText(0, v)
+}
+
+func (s AppInstaller_attenuate_Params) Publisher() ([]byte, error) {
+	p, err := capnp.Struct(s).Ptr(1)
+	return []byte(p.Data()), err
+}
+
+func (s AppInstaller_attenuate_Params) HasPublisher() bool {
+	return capnp.Struct(s).HasPtr(1)
+}
+
+func (s AppInstaller_attenuate_Params) SetPublisher(v []byte) error {
+	return capnp.Struct(s).SetData(1, v)
+}
+
+// AppInstaller_attenuate_Params_List is a list of AppInstaller_attenuate_Params.
+type AppInstaller_attenuate_Params_List = capnp.StructList[AppInstaller_attenuate_Params]
+
+// NewAppInstaller_attenuate_Params creates a new list of AppInstaller_attenuate_Params.
+func NewAppInstaller_attenuate_Params_List(s *capnp.Segment, sz int32) (AppInstaller_attenuate_Params_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2}, sz)
+	return capnp.StructList[AppInstaller_attenuate_Params](l), err
+}
+
+// AppInstaller_attenuate_Params_Future is a wrapper for a AppInstaller_attenuate_Params promised by a client call.
+type AppInstaller_attenuate_Params_Future struct{ *capnp.Future }
+
+func (f AppInstaller_attenuate_Params_Future) Struct() (AppInstaller_attenuate_Params, error) {
+	p, err := f.Future.Ptr()
+	return AppInstaller_attenuate_Params(p.Struct()), err
+}
+
+type AppInstaller_attenuate_Results capnp.Struct
+
+// AppInstaller_attenuate_Results_TypeID is the unique identifier for the type AppInstaller_attenuate_Results.
+const AppInstaller_attenuate_Results_TypeID = 0xd25500a487da8a86
+
+func NewAppInstaller_attenuate_Results(s *capnp.Segment) (AppInstaller_attenuate_Results, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return AppInstaller_attenuate_Results(st), err
+}
+
+func NewRootAppInstaller_attenuate_Results(s *capnp.Segment) (AppInstaller_attenuate_Results, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return AppInstaller_attenuate_Results(st), err
+}
+
+func ReadRootAppInstaller_attenuate_Results(msg *capnp.Message) (AppInstaller_attenuate_Results, error) {
+	root, err := msg.Root()
+	return AppInstaller_attenuate_Results(root.Struct()), err
+}
+
+func (s AppInstaller_attenuate_Results) String() string {
+	str, _ := text.Marshal(0xd25500a487da8a86, capnp.Struct(s))
+	return str
+}
+
+func (s AppInstaller_attenuate_Results) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (AppInstaller_attenuate_Results) DecodeFromPtr(p capnp.Ptr) AppInstaller_attenuate_Results {
+	return AppInstaller_attenuate_Results(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s AppInstaller_attenuate_Results) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s AppInstaller_attenuate_Results) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s AppInstaller_attenuate_Results) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s AppInstaller_attenuate_Results) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s AppInstaller_attenuate_Results) Installer() AppInstaller {
+	p, _ := capnp.Struct(s).Ptr(0)
+	return AppInstaller(p.Interface().Client())
+}
+
+func (s AppInstaller_attenuate_Results) HasInstaller() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s AppInstaller_attenuate_Results) SetInstaller(v AppInstaller) error {
+	if !v.IsValid() {
+		return capnp.Struct(s).SetPtr(0, capnp.Ptr{})
+	}
+	seg := s.Segment()
+	in := capnp.NewInterface(seg, seg.Message().CapTable().Add(capnp.Client(v)))
+	return capnp.Struct(s).SetPtr(0, in.ToPtr())
+}
+
+// AppInstaller_attenuate_Results_List is a list of AppInstaller_attenuate_Results.
+type AppInstaller_attenuate_Results_List = capnp.StructList[AppInstaller_attenuate_Results]
+
+// NewAppInstaller_attenuate_Results creates a new list of AppInstaller_attenuate_Results.
+func NewAppInstaller_attenuate_Results_List(s *capnp.Segment, sz int32) (AppInstaller_attenuate_Results_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1}, sz)
+	return capnp.StructList[AppInstaller_attenuate_Results](l), err
+}
+
+// AppInstaller_attenuate_Results_Future is a wrapper for a AppInstaller_attenuate_Results promised by a client call.
+type AppInstaller_attenuate_Results_Future struct{ *capnp.Future }
+
+func (f AppInstaller_attenuate_Results_Future) Struct() (AppInstaller_attenuate_Results, error) {
+	p, err := f.Future.Ptr()
+	return AppInstaller_attenuate_Results(p.Struct()), err
+}
+func (p AppInstaller_attenuate_Results_Future) Installer() AppInstaller {
+	return AppInstaller(p.Future.Field(0, nil).Client())
+}
+
+type AppPackage capnp.Struct
+
+// AppPackage_TypeID is the unique identifier for the type AppPackage.
+const AppPackage_TypeID = 0xab75b97befb7f36e
+
+func NewAppPackage(s *capnp.Segment) (AppPackage, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2})
+	return AppPackage(st), err
+}
+
+func NewRootAppPackage(s *capnp.Segment) (AppPackage, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2})
+	return AppPackage(st), err
+}
+
+func ReadRootAppPackage(msg *capnp.Message) (AppPackage, error) {
+	root, err := msg.Root()
+	return AppPackage(root.Struct()), err
+}
+
+func (s AppPackage) String() string {
+	str, _ := text.Marshal(0xab75b97befb7f36e, capnp.Struct(s))
+	return str
+}
+
+func (s AppPackage) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (AppPackage) DecodeFromPtr(p capnp.Ptr) AppPackage {
+	return AppPackage(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s AppPackage) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s AppPackage) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s AppPackage) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s AppPackage) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s AppPackage) Name() (string, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return p.Text(), err
+}
+
+func (s AppPackage) HasName() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s AppPackage) NameBytes() ([]byte, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return p.TextBytes(), err
+}
+
+func (s AppPackage) SetName(v string) error {
+	return capnp.Struct(s).SetText(0, v)
+}
+
+func (s AppPackage) Status() (Status, error) {
+	p, err := capnp.Struct(s).Ptr(1)
+	return Status(p.Struct()), err
+}
+
+func (s AppPackage) HasStatus() bool {
+	return capnp.Struct(s).HasPtr(1)
+}
+
+func (s AppPackage) SetStatus(v Status) error {
+	return capnp.Struct(s).SetPtr(1, capnp.Struct(v).ToPtr())
+}
+
+// NewStatus sets the status field to a newly
+// allocated Status struct, preferring placement in s's segment.
+func (s AppPackage) NewStatus() (Status, error) {
+	ss, err := NewStatus(capnp.Struct(s).Segment())
+	if err != nil {
+		return Status{}, err
+	}
+	err = capnp.Struct(s).SetPtr(1, capnp.Struct(ss).ToPtr())
+	return ss, err
+}
+
+// AppPackage_List is a list of AppPackage.
+type AppPackage_List = capnp.StructList[AppPackage]
+
+// NewAppPackage creates a new list of AppPackage.
+func NewAppPackage_List(s *capnp.Segment, sz int32) (AppPackage_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2}, sz)
+	return capnp.StructList[AppPackage](l), err
+}
+
+// AppPackage_Future is a wrapper for a AppPackage promised by a client call.
+type AppPackage_Future struct{ *capnp.Future }
+
+func (f AppPackage_Future) Struct() (AppPackage, error) {
+	p, err := f.Future.Ptr()
+	return AppPackage(p.Struct()), err
+}
+func (p AppPackage_Future) Status() Status_Future {
+	return Status_Future{Future: p.Future.Field(1, nil)}
+}
+
+type AppGate capnp.Client
+
+// AppGate_TypeID is the unique identifier for the type AppGate.
+const AppGate_TypeID = 0x8ceb7c46eccd4f9e
+
+func (c AppGate) Follow(ctx context.Context, params func(AppGate_follow_Params) error) (AppGate_follow_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0x8ceb7c46eccd4f9e,
+			MethodID:      0,
+			InterfaceName: "update.capnp:AppGate",
+			MethodName:    "follow",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 1}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(AppGate_follow_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return AppGate_follow_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c AppGate) Gate(ctx context.Context, params func(AppGate_gate_Params) error) (AppGate_gate_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0x8ceb7c46eccd4f9e,
+			MethodID:      1,
+			InterfaceName: "update.capnp:AppGate",
+			MethodName:    "gate",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 1}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(AppGate_gate_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return AppGate_gate_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c AppGate) Forget(ctx context.Context, params func(AppGate_forget_Params) error) (AppGate_forget_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0x8ceb7c46eccd4f9e,
+			MethodID:      2,
+			InterfaceName: "update.capnp:AppGate",
+			MethodName:    "forget",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 1}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(AppGate_forget_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return AppGate_forget_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c AppGate) WaitStreaming() error {
+	return capnp.Client(c).WaitStreaming()
+}
+
+// String returns a string that identifies this capability for debugging
+// purposes.  Its format should not be depended on: in particular, it
+// should not be used to compare clients.  Use IsSame to compare clients
+// for equality.
+func (c AppGate) String() string {
+	return "AppGate(" + capnp.Client(c).String() + ")"
+}
+
+// AddRef creates a new Client that refers to the same capability as c.
+// If c is nil or has resolved to null, then AddRef returns nil.
+func (c AppGate) AddRef() AppGate {
+	return AppGate(capnp.Client(c).AddRef())
+}
+
+// Release releases a capability reference.  If this is the last
+// reference to the capability, then the underlying resources associated
+// with the capability will be released.
+//
+// Release will panic if c has already been released, but not if c is
+// nil or resolved to null.
+func (c AppGate) Release() {
+	capnp.Client(c).Release()
+}
+
+// Resolve blocks until the capability is fully resolved or the Context
+// expires.
+func (c AppGate) Resolve(ctx context.Context) error {
+	return capnp.Client(c).Resolve(ctx)
+}
+
+func (c AppGate) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Client(c).EncodeAsPtr(seg)
+}
+
+func (AppGate) DecodeFromPtr(p capnp.Ptr) AppGate {
+	return AppGate(capnp.Client{}.DecodeFromPtr(p))
+}
+
+// IsValid reports whether c is a valid reference to a capability.
+// A reference is invalid if it is nil, has resolved to null, or has
+// been released.
+func (c AppGate) IsValid() bool {
+	return capnp.Client(c).IsValid()
+}
+
+// IsSame reports whether c and other refer to a capability created by the
+// same call to NewClient.  This can return false negatives if c or other
+// are not fully resolved: use Resolve if this is an issue.  If either
+// c or other are released, then IsSame panics.
+func (c AppGate) IsSame(other AppGate) bool {
+	return capnp.Client(c).IsSame(capnp.Client(other))
+}
+
+// Update the flowcontrol.FlowLimiter used to manage flow control for
+// this client. This affects all future calls, but not calls already
+// waiting to send. Passing nil sets the value to flowcontrol.NopLimiter,
+// which is also the default.
+func (c AppGate) SetFlowLimiter(lim fc.FlowLimiter) {
+	capnp.Client(c).SetFlowLimiter(lim)
+}
+
+// Get the current flowcontrol.FlowLimiter used to manage flow control
+// for this client.
+func (c AppGate) GetFlowLimiter() fc.FlowLimiter {
+	return capnp.Client(c).GetFlowLimiter()
+}
+
+// A AppGate_Server is a AppGate with a local implementation.
+type AppGate_Server interface {
+	Follow(context.Context, AppGate_follow) error
+
+	Gate(context.Context, AppGate_gate) error
+
+	Forget(context.Context, AppGate_forget) error
+}
+
+// AppGate_NewServer creates a new Server from an implementation of AppGate_Server.
+func AppGate_NewServer(s AppGate_Server) *server.Server {
+	c, _ := s.(server.Shutdowner)
+	return server.New(AppGate_Methods(nil, s), s, c)
+}
+
+// AppGate_ServerToClient creates a new Client from an implementation of AppGate_Server.
+// The caller is responsible for calling Release on the returned Client.
+func AppGate_ServerToClient(s AppGate_Server) AppGate {
+	return AppGate(capnp.NewClient(AppGate_NewServer(s)))
+}
+
+// AppGate_Methods appends Methods to a slice that invoke the methods on s.
+// This can be used to create a more complicated Server.
+func AppGate_Methods(methods []server.Method, s AppGate_Server) []server.Method {
+	if cap(methods) == 0 {
+		methods = make([]server.Method, 0, 3)
+	}
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0x8ceb7c46eccd4f9e,
+			MethodID:      0,
+			InterfaceName: "update.capnp:AppGate",
+			MethodName:    "follow",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.Follow(ctx, AppGate_follow{call})
+		},
+	})
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0x8ceb7c46eccd4f9e,
+			MethodID:      1,
+			InterfaceName: "update.capnp:AppGate",
+			MethodName:    "gate",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.Gate(ctx, AppGate_gate{call})
+		},
+	})
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0x8ceb7c46eccd4f9e,
+			MethodID:      2,
+			InterfaceName: "update.capnp:AppGate",
+			MethodName:    "forget",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.Forget(ctx, AppGate_forget{call})
+		},
+	})
+
+	return methods
+}
+
+// AppGate_follow holds the state for a server call to AppGate.follow.
+// See server.Call for documentation.
+type AppGate_follow struct {
+	*server.Call
+}
+
+// Args returns the call's arguments.
+func (c AppGate_follow) Args() AppGate_follow_Params {
+	return AppGate_follow_Params(c.Call.Args())
+}
+
+// AllocResults allocates the results struct.
+func (c AppGate_follow) AllocResults() (AppGate_follow_Results, error) {
+	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return AppGate_follow_Results(r), err
+}
+
+// AppGate_gate holds the state for a server call to AppGate.gate.
+// See server.Call for documentation.
+type AppGate_gate struct {
+	*server.Call
+}
+
+// Args returns the call's arguments.
+func (c AppGate_gate) Args() AppGate_gate_Params {
+	return AppGate_gate_Params(c.Call.Args())
+}
+
+// AllocResults allocates the results struct.
+func (c AppGate_gate) AllocResults() (AppGate_gate_Results, error) {
+	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 0, PointerCount: 3})
+	return AppGate_gate_Results(r), err
+}
+
+// AppGate_forget holds the state for a server call to AppGate.forget.
+// See server.Call for documentation.
+type AppGate_forget struct {
+	*server.Call
+}
+
+// Args returns the call's arguments.
+func (c AppGate_forget) Args() AppGate_forget_Params {
+	return AppGate_forget_Params(c.Call.Args())
+}
+
+// AllocResults allocates the results struct.
+func (c AppGate_forget) AllocResults() (AppGate_forget_Results, error) {
+	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 0, PointerCount: 0})
+	return AppGate_forget_Results(r), err
+}
+
+// AppGate_List is a list of AppGate.
+type AppGate_List = capnp.CapList[AppGate]
+
+// NewAppGate_List creates a new list of AppGate.
+func NewAppGate_List(s *capnp.Segment, sz int32) (AppGate_List, error) {
+	l, err := capnp.NewPointerList(s, sz)
+	return capnp.CapList[AppGate](l), err
+}
+
+type AppGate_follow_Params capnp.Struct
+
+// AppGate_follow_Params_TypeID is the unique identifier for the type AppGate_follow_Params.
+const AppGate_follow_Params_TypeID = 0x80242ca648d1f95e
+
+func NewAppGate_follow_Params(s *capnp.Segment) (AppGate_follow_Params, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return AppGate_follow_Params(st), err
+}
+
+func NewRootAppGate_follow_Params(s *capnp.Segment) (AppGate_follow_Params, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return AppGate_follow_Params(st), err
+}
+
+func ReadRootAppGate_follow_Params(msg *capnp.Message) (AppGate_follow_Params, error) {
+	root, err := msg.Root()
+	return AppGate_follow_Params(root.Struct()), err
+}
+
+func (s AppGate_follow_Params) String() string {
+	str, _ := text.Marshal(0x80242ca648d1f95e, capnp.Struct(s))
+	return str
+}
+
+func (s AppGate_follow_Params) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (AppGate_follow_Params) DecodeFromPtr(p capnp.Ptr) AppGate_follow_Params {
+	return AppGate_follow_Params(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s AppGate_follow_Params) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s AppGate_follow_Params) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s AppGate_follow_Params) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s AppGate_follow_Params) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s AppGate_follow_Params) Observer() AppObserver {
+	p, _ := capnp.Struct(s).Ptr(0)
+	return AppObserver(p.Interface().Client())
+}
+
+func (s AppGate_follow_Params) HasObserver() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s AppGate_follow_Params) SetObserver(v AppObserver) error {
+	if !v.IsValid() {
+		return capnp.Struct(s).SetPtr(0, capnp.Ptr{})
+	}
+	seg := s.Segment()
+	in := capnp.NewInterface(seg, seg.Message().CapTable().Add(capnp.Client(v)))
+	return capnp.Struct(s).SetPtr(0, in.ToPtr())
+}
+
+// AppGate_follow_Params_List is a list of AppGate_follow_Params.
+type AppGate_follow_Params_List = capnp.StructList[AppGate_follow_Params]
+
+// NewAppGate_follow_Params creates a new list of AppGate_follow_Params.
+func NewAppGate_follow_Params_List(s *capnp.Segment, sz int32) (AppGate_follow_Params_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1}, sz)
+	return capnp.StructList[AppGate_follow_Params](l), err
+}
+
+// AppGate_follow_Params_Future is a wrapper for a AppGate_follow_Params promised by a client call.
+type AppGate_follow_Params_Future struct{ *capnp.Future }
+
+func (f AppGate_follow_Params_Future) Struct() (AppGate_follow_Params, error) {
+	p, err := f.Future.Ptr()
+	return AppGate_follow_Params(p.Struct()), err
+}
+func (p AppGate_follow_Params_Future) Observer() AppObserver {
+	return AppObserver(p.Future.Field(0, nil).Client())
+}
+
+type AppGate_follow_Results capnp.Struct
+
+// AppGate_follow_Results_TypeID is the unique identifier for the type AppGate_follow_Results.
+const AppGate_follow_Results_TypeID = 0xccaf7b8fd0b37834
+
+func NewAppGate_follow_Results(s *capnp.Segment) (AppGate_follow_Results, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return AppGate_follow_Results(st), err
+}
+
+func NewRootAppGate_follow_Results(s *capnp.Segment) (AppGate_follow_Results, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return AppGate_follow_Results(st), err
+}
+
+func ReadRootAppGate_follow_Results(msg *capnp.Message) (AppGate_follow_Results, error) {
+	root, err := msg.Root()
+	return AppGate_follow_Results(root.Struct()), err
+}
+
+func (s AppGate_follow_Results) String() string {
+	str, _ := text.Marshal(0xccaf7b8fd0b37834, capnp.Struct(s))
+	return str
+}
+
+func (s AppGate_follow_Results) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (AppGate_follow_Results) DecodeFromPtr(p capnp.Ptr) AppGate_follow_Results {
+	return AppGate_follow_Results(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s AppGate_follow_Results) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s AppGate_follow_Results) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s AppGate_follow_Results) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s AppGate_follow_Results) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s AppGate_follow_Results) Subscription() StatusSubscription {
+	p, _ := capnp.Struct(s).Ptr(0)
+	return StatusSubscription(p.Interface().Client())
+}
+
+func (s AppGate_follow_Results) HasSubscription() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s AppGate_follow_Results) SetSubscription(v StatusSubscription) error {
+	if !v.IsValid() {
+		return capnp.Struct(s).SetPtr(0, capnp.Ptr{})
+	}
+	seg := s.Segment()
+	in := capnp.NewInterface(seg, seg.Message().CapTable().Add(capnp.Client(v)))
+	return capnp.Struct(s).SetPtr(0, in.ToPtr())
+}
+
+// AppGate_follow_Results_List is a list of AppGate_follow_Results.
+type AppGate_follow_Results_List = capnp.StructList[AppGate_follow_Results]
+
+// NewAppGate_follow_Results creates a new list of AppGate_follow_Results.
+func NewAppGate_follow_Results_List(s *capnp.Segment, sz int32) (AppGate_follow_Results_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1}, sz)
+	return capnp.StructList[AppGate_follow_Results](l), err
+}
+
+// AppGate_follow_Results_Future is a wrapper for a AppGate_follow_Results promised by a client call.
+type AppGate_follow_Results_Future struct{ *capnp.Future }
+
+func (f AppGate_follow_Results_Future) Struct() (AppGate_follow_Results, error) {
+	p, err := f.Future.Ptr()
+	return AppGate_follow_Results(p.Struct()), err
+}
+func (p AppGate_follow_Results_Future) Subscription() StatusSubscription {
+	return StatusSubscription(p.Future.Field(0, nil).Client())
+}
+
+type AppGate_gate_Params capnp.Struct
+
+// AppGate_gate_Params_TypeID is the unique identifier for the type AppGate_gate_Params.
+const AppGate_gate_Params_TypeID = 0xe1dd41241ec4bd12
+
+func NewAppGate_gate_Params(s *capnp.Segment) (AppGate_gate_Params, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return AppGate_gate_Params(st), err
+}
+
+func NewRootAppGate_gate_Params(s *capnp.Segment) (AppGate_gate_Params, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return AppGate_gate_Params(st), err
+}
+
+func ReadRootAppGate_gate_Params(msg *capnp.Message) (AppGate_gate_Params, error) {
+	root, err := msg.Root()
+	return AppGate_gate_Params(root.Struct()), err
+}
+
+func (s AppGate_gate_Params) String() string {
+	str, _ := text.Marshal(0xe1dd41241ec4bd12, capnp.Struct(s))
+	return str
+}
+
+func (s AppGate_gate_Params) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (AppGate_gate_Params) DecodeFromPtr(p capnp.Ptr) AppGate_gate_Params {
+	return AppGate_gate_Params(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s AppGate_gate_Params) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s AppGate_gate_Params) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s AppGate_gate_Params) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s AppGate_gate_Params) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s AppGate_gate_Params) Name() (string, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return p.Text(), err
+}
+
+func (s AppGate_gate_Params) HasName() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s AppGate_gate_Params) NameBytes() ([]byte, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return p.TextBytes(), err
+}
+
+func (s AppGate_gate_Params) SetName(v string) error {
+	return capnp.Struct(s).SetText(0, v)
+}
+
+// AppGate_gate_Params_List is a list of AppGate_gate_Params.
+type AppGate_gate_Params_List = capnp.StructList[AppGate_gate_Params]
+
+// NewAppGate_gate_Params creates a new list of AppGate_gate_Params.
+func NewAppGate_gate_Params_List(s *capnp.Segment, sz int32) (AppGate_gate_Params_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1}, sz)
+	return capnp.StructList[AppGate_gate_Params](l), err
+}
+
+// AppGate_gate_Params_Future is a wrapper for a AppGate_gate_Params promised by a client call.
+type AppGate_gate_Params_Future struct{ *capnp.Future }
+
+func (f AppGate_gate_Params_Future) Struct() (AppGate_gate_Params, error) {
+	p, err := f.Future.Ptr()
+	return AppGate_gate_Params(p.Struct()), err
+}
+
+type AppGate_gate_Results capnp.Struct
+
+// AppGate_gate_Results_TypeID is the unique identifier for the type AppGate_gate_Results.
+const AppGate_gate_Results_TypeID = 0xa095870b95297a1f
+
+func NewAppGate_gate_Results(s *capnp.Segment) (AppGate_gate_Results, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 3})
+	return AppGate_gate_Results(st), err
+}
+
+func NewRootAppGate_gate_Results(s *capnp.Segment) (AppGate_gate_Results, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 3})
+	return AppGate_gate_Results(st), err
+}
+
+func ReadRootAppGate_gate_Results(msg *capnp.Message) (AppGate_gate_Results, error) {
+	root, err := msg.Root()
+	return AppGate_gate_Results(root.Struct()), err
+}
+
+func (s AppGate_gate_Results) String() string {
+	str, _ := text.Marshal(0xa095870b95297a1f, capnp.Struct(s))
+	return str
+}
+
+func (s AppGate_gate_Results) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (AppGate_gate_Results) DecodeFromPtr(p capnp.Ptr) AppGate_gate_Results {
+	return AppGate_gate_Results(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s AppGate_gate_Results) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s AppGate_gate_Results) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s AppGate_gate_Results) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s AppGate_gate_Results) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s AppGate_gate_Results) Gate() HealthGate {
+	p, _ := capnp.Struct(s).Ptr(0)
+	return HealthGate(p.Interface().Client())
+}
+
+func (s AppGate_gate_Results) HasGate() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s AppGate_gate_Results) SetGate(v HealthGate) error {
+	if !v.IsValid() {
+		return capnp.Struct(s).SetPtr(0, capnp.Ptr{})
+	}
+	seg := s.Segment()
+	in := capnp.NewInterface(seg, seg.Message().CapTable().Add(capnp.Client(v)))
+	return capnp.Struct(s).SetPtr(0, in.ToPtr())
+}
+
+func (s AppGate_gate_Results) Status() UpdateStatus {
+	p, _ := capnp.Struct(s).Ptr(1)
+	return UpdateStatus(p.Interface().Client())
+}
+
+func (s AppGate_gate_Results) HasStatus() bool {
+	return capnp.Struct(s).HasPtr(1)
+}
+
+func (s AppGate_gate_Results) SetStatus(v UpdateStatus) error {
+	if !v.IsValid() {
+		return capnp.Struct(s).SetPtr(1, capnp.Ptr{})
+	}
+	seg := s.Segment()
+	in := capnp.NewInterface(seg, seg.Message().CapTable().Add(capnp.Client(v)))
+	return capnp.Struct(s).SetPtr(1, in.ToPtr())
+}
+
+func (s AppGate_gate_Results) Refusal() (keystore.Refusal, error) {
+	p, err := capnp.Struct(s).Ptr(2)
+	return keystore.Refusal(p.Struct()), err
+}
+
+func (s AppGate_gate_Results) HasRefusal() bool {
+	return capnp.Struct(s).HasPtr(2)
+}
+
+func (s AppGate_gate_Results) SetRefusal(v keystore.Refusal) error {
+	return capnp.Struct(s).SetPtr(2, capnp.Struct(v).ToPtr())
+}
+
+// NewRefusal sets the refusal field to a newly
+// allocated keystore.Refusal struct, preferring placement in s's segment.
+func (s AppGate_gate_Results) NewRefusal() (keystore.Refusal, error) {
+	ss, err := keystore.NewRefusal(capnp.Struct(s).Segment())
+	if err != nil {
+		return keystore.Refusal{}, err
+	}
+	err = capnp.Struct(s).SetPtr(2, capnp.Struct(ss).ToPtr())
+	return ss, err
+}
+
+// AppGate_gate_Results_List is a list of AppGate_gate_Results.
+type AppGate_gate_Results_List = capnp.StructList[AppGate_gate_Results]
+
+// NewAppGate_gate_Results creates a new list of AppGate_gate_Results.
+func NewAppGate_gate_Results_List(s *capnp.Segment, sz int32) (AppGate_gate_Results_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 3}, sz)
+	return capnp.StructList[AppGate_gate_Results](l), err
+}
+
+// AppGate_gate_Results_Future is a wrapper for a AppGate_gate_Results promised by a client call.
+type AppGate_gate_Results_Future struct{ *capnp.Future }
+
+func (f AppGate_gate_Results_Future) Struct() (AppGate_gate_Results, error) {
+	p, err := f.Future.Ptr()
+	return AppGate_gate_Results(p.Struct()), err
+}
+func (p AppGate_gate_Results_Future) Gate() HealthGate {
+	return HealthGate(p.Future.Field(0, nil).Client())
+}
+
+func (p AppGate_gate_Results_Future) Status() UpdateStatus {
+	return UpdateStatus(p.Future.Field(1, nil).Client())
+}
+
+func (p AppGate_gate_Results_Future) Refusal() keystore.Refusal_Future {
+	return keystore.Refusal_Future{Future: p.Future.Field(2, nil)}
+}
+
+type AppGate_forget_Params capnp.Struct
+
+// AppGate_forget_Params_TypeID is the unique identifier for the type AppGate_forget_Params.
+const AppGate_forget_Params_TypeID = 0xfabec5cf2005b035
+
+func NewAppGate_forget_Params(s *capnp.Segment) (AppGate_forget_Params, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return AppGate_forget_Params(st), err
+}
+
+func NewRootAppGate_forget_Params(s *capnp.Segment) (AppGate_forget_Params, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return AppGate_forget_Params(st), err
+}
+
+func ReadRootAppGate_forget_Params(msg *capnp.Message) (AppGate_forget_Params, error) {
+	root, err := msg.Root()
+	return AppGate_forget_Params(root.Struct()), err
+}
+
+func (s AppGate_forget_Params) String() string {
+	str, _ := text.Marshal(0xfabec5cf2005b035, capnp.Struct(s))
+	return str
+}
+
+func (s AppGate_forget_Params) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (AppGate_forget_Params) DecodeFromPtr(p capnp.Ptr) AppGate_forget_Params {
+	return AppGate_forget_Params(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s AppGate_forget_Params) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s AppGate_forget_Params) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s AppGate_forget_Params) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s AppGate_forget_Params) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s AppGate_forget_Params) Name() (string, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return p.Text(), err
+}
+
+func (s AppGate_forget_Params) HasName() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s AppGate_forget_Params) NameBytes() ([]byte, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return p.TextBytes(), err
+}
+
+func (s AppGate_forget_Params) SetName(v string) error {
+	return capnp.Struct(s).SetText(0, v)
+}
+
+// AppGate_forget_Params_List is a list of AppGate_forget_Params.
+type AppGate_forget_Params_List = capnp.StructList[AppGate_forget_Params]
+
+// NewAppGate_forget_Params creates a new list of AppGate_forget_Params.
+func NewAppGate_forget_Params_List(s *capnp.Segment, sz int32) (AppGate_forget_Params_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1}, sz)
+	return capnp.StructList[AppGate_forget_Params](l), err
+}
+
+// AppGate_forget_Params_Future is a wrapper for a AppGate_forget_Params promised by a client call.
+type AppGate_forget_Params_Future struct{ *capnp.Future }
+
+func (f AppGate_forget_Params_Future) Struct() (AppGate_forget_Params, error) {
+	p, err := f.Future.Ptr()
+	return AppGate_forget_Params(p.Struct()), err
+}
+
+type AppGate_forget_Results capnp.Struct
+
+// AppGate_forget_Results_TypeID is the unique identifier for the type AppGate_forget_Results.
+const AppGate_forget_Results_TypeID = 0xc7e9f47511bf0638
+
+func NewAppGate_forget_Results(s *capnp.Segment) (AppGate_forget_Results, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0})
+	return AppGate_forget_Results(st), err
+}
+
+func NewRootAppGate_forget_Results(s *capnp.Segment) (AppGate_forget_Results, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0})
+	return AppGate_forget_Results(st), err
+}
+
+func ReadRootAppGate_forget_Results(msg *capnp.Message) (AppGate_forget_Results, error) {
+	root, err := msg.Root()
+	return AppGate_forget_Results(root.Struct()), err
+}
+
+func (s AppGate_forget_Results) String() string {
+	str, _ := text.Marshal(0xc7e9f47511bf0638, capnp.Struct(s))
+	return str
+}
+
+func (s AppGate_forget_Results) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (AppGate_forget_Results) DecodeFromPtr(p capnp.Ptr) AppGate_forget_Results {
+	return AppGate_forget_Results(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s AppGate_forget_Results) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s AppGate_forget_Results) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s AppGate_forget_Results) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s AppGate_forget_Results) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+
+// AppGate_forget_Results_List is a list of AppGate_forget_Results.
+type AppGate_forget_Results_List = capnp.StructList[AppGate_forget_Results]
+
+// NewAppGate_forget_Results creates a new list of AppGate_forget_Results.
+func NewAppGate_forget_Results_List(s *capnp.Segment, sz int32) (AppGate_forget_Results_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0}, sz)
+	return capnp.StructList[AppGate_forget_Results](l), err
+}
+
+// AppGate_forget_Results_Future is a wrapper for a AppGate_forget_Results promised by a client call.
+type AppGate_forget_Results_Future struct{ *capnp.Future }
+
+func (f AppGate_forget_Results_Future) Struct() (AppGate_forget_Results, error) {
+	p, err := f.Future.Ptr()
+	return AppGate_forget_Results(p.Struct()), err
+}
+
+type AppObserver capnp.Client
+
+// AppObserver_TypeID is the unique identifier for the type AppObserver.
+const AppObserver_TypeID = 0xdcd885889ece7a6a
+
+func (c AppObserver) OnChanged(ctx context.Context, params func(AppObserver_onChanged_Params) error) (AppObserver_onChanged_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0xdcd885889ece7a6a,
+			MethodID:      0,
+			InterfaceName: "update.capnp:AppObserver",
+			MethodName:    "onChanged",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 2}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(AppObserver_onChanged_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return AppObserver_onChanged_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c AppObserver) WaitStreaming() error {
+	return capnp.Client(c).WaitStreaming()
+}
+
+// String returns a string that identifies this capability for debugging
+// purposes.  Its format should not be depended on: in particular, it
+// should not be used to compare clients.  Use IsSame to compare clients
+// for equality.
+func (c AppObserver) String() string {
+	return "AppObserver(" + capnp.Client(c).String() + ")"
+}
+
+// AddRef creates a new Client that refers to the same capability as c.
+// If c is nil or has resolved to null, then AddRef returns nil.
+func (c AppObserver) AddRef() AppObserver {
+	return AppObserver(capnp.Client(c).AddRef())
+}
+
+// Release releases a capability reference.  If this is the last
+// reference to the capability, then the underlying resources associated
+// with the capability will be released.
+//
+// Release will panic if c has already been released, but not if c is
+// nil or resolved to null.
+func (c AppObserver) Release() {
+	capnp.Client(c).Release()
+}
+
+// Resolve blocks until the capability is fully resolved or the Context
+// expires.
+func (c AppObserver) Resolve(ctx context.Context) error {
+	return capnp.Client(c).Resolve(ctx)
+}
+
+func (c AppObserver) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Client(c).EncodeAsPtr(seg)
+}
+
+func (AppObserver) DecodeFromPtr(p capnp.Ptr) AppObserver {
+	return AppObserver(capnp.Client{}.DecodeFromPtr(p))
+}
+
+// IsValid reports whether c is a valid reference to a capability.
+// A reference is invalid if it is nil, has resolved to null, or has
+// been released.
+func (c AppObserver) IsValid() bool {
+	return capnp.Client(c).IsValid()
+}
+
+// IsSame reports whether c and other refer to a capability created by the
+// same call to NewClient.  This can return false negatives if c or other
+// are not fully resolved: use Resolve if this is an issue.  If either
+// c or other are released, then IsSame panics.
+func (c AppObserver) IsSame(other AppObserver) bool {
+	return capnp.Client(c).IsSame(capnp.Client(other))
+}
+
+// Update the flowcontrol.FlowLimiter used to manage flow control for
+// this client. This affects all future calls, but not calls already
+// waiting to send. Passing nil sets the value to flowcontrol.NopLimiter,
+// which is also the default.
+func (c AppObserver) SetFlowLimiter(lim fc.FlowLimiter) {
+	capnp.Client(c).SetFlowLimiter(lim)
+}
+
+// Get the current flowcontrol.FlowLimiter used to manage flow control
+// for this client.
+func (c AppObserver) GetFlowLimiter() fc.FlowLimiter {
+	return capnp.Client(c).GetFlowLimiter()
+}
+
+// A AppObserver_Server is a AppObserver with a local implementation.
+type AppObserver_Server interface {
+	OnChanged(context.Context, AppObserver_onChanged) error
+}
+
+// AppObserver_NewServer creates a new Server from an implementation of AppObserver_Server.
+func AppObserver_NewServer(s AppObserver_Server) *server.Server {
+	c, _ := s.(server.Shutdowner)
+	return server.New(AppObserver_Methods(nil, s), s, c)
+}
+
+// AppObserver_ServerToClient creates a new Client from an implementation of AppObserver_Server.
+// The caller is responsible for calling Release on the returned Client.
+func AppObserver_ServerToClient(s AppObserver_Server) AppObserver {
+	return AppObserver(capnp.NewClient(AppObserver_NewServer(s)))
+}
+
+// AppObserver_Methods appends Methods to a slice that invoke the methods on s.
+// This can be used to create a more complicated Server.
+func AppObserver_Methods(methods []server.Method, s AppObserver_Server) []server.Method {
+	if cap(methods) == 0 {
+		methods = make([]server.Method, 0, 1)
+	}
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0xdcd885889ece7a6a,
+			MethodID:      0,
+			InterfaceName: "update.capnp:AppObserver",
+			MethodName:    "onChanged",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.OnChanged(ctx, AppObserver_onChanged{call})
+		},
+	})
+
+	return methods
+}
+
+// AppObserver_onChanged holds the state for a server call to AppObserver.onChanged.
+// See server.Call for documentation.
+type AppObserver_onChanged struct {
+	*server.Call
+}
+
+// Args returns the call's arguments.
+func (c AppObserver_onChanged) Args() AppObserver_onChanged_Params {
+	return AppObserver_onChanged_Params(c.Call.Args())
+}
+
+// AllocResults allocates the results struct.
+func (c AppObserver_onChanged) AllocResults() (AppObserver_onChanged_Results, error) {
+	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 0, PointerCount: 0})
+	return AppObserver_onChanged_Results(r), err
+}
+
+// AppObserver_List is a list of AppObserver.
+type AppObserver_List = capnp.CapList[AppObserver]
+
+// NewAppObserver_List creates a new list of AppObserver.
+func NewAppObserver_List(s *capnp.Segment, sz int32) (AppObserver_List, error) {
+	l, err := capnp.NewPointerList(s, sz)
+	return capnp.CapList[AppObserver](l), err
+}
+
+type AppObserver_onChanged_Params capnp.Struct
+
+// AppObserver_onChanged_Params_TypeID is the unique identifier for the type AppObserver_onChanged_Params.
+const AppObserver_onChanged_Params_TypeID = 0xb197bb81c75bf7a9
+
+func NewAppObserver_onChanged_Params(s *capnp.Segment) (AppObserver_onChanged_Params, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2})
+	return AppObserver_onChanged_Params(st), err
+}
+
+func NewRootAppObserver_onChanged_Params(s *capnp.Segment) (AppObserver_onChanged_Params, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2})
+	return AppObserver_onChanged_Params(st), err
+}
+
+func ReadRootAppObserver_onChanged_Params(msg *capnp.Message) (AppObserver_onChanged_Params, error) {
+	root, err := msg.Root()
+	return AppObserver_onChanged_Params(root.Struct()), err
+}
+
+func (s AppObserver_onChanged_Params) String() string {
+	str, _ := text.Marshal(0xb197bb81c75bf7a9, capnp.Struct(s))
+	return str
+}
+
+func (s AppObserver_onChanged_Params) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (AppObserver_onChanged_Params) DecodeFromPtr(p capnp.Ptr) AppObserver_onChanged_Params {
+	return AppObserver_onChanged_Params(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s AppObserver_onChanged_Params) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s AppObserver_onChanged_Params) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s AppObserver_onChanged_Params) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s AppObserver_onChanged_Params) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s AppObserver_onChanged_Params) Packages() (capnp.TextList, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return capnp.TextList(p.List()), err
+}
+
+func (s AppObserver_onChanged_Params) HasPackages() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s AppObserver_onChanged_Params) SetPackages(v capnp.TextList) error {
+	return capnp.Struct(s).SetPtr(0, v.ToPtr())
+}
+
+// NewPackages sets the packages field to a newly
+// allocated capnp.TextList, preferring placement in s's segment.
+func (s AppObserver_onChanged_Params) NewPackages(n int32) (capnp.TextList, error) {
+	l, err := capnp.NewTextList(capnp.Struct(s).Segment(), n)
+	if err != nil {
+		return capnp.TextList{}, err
+	}
+	err = capnp.Struct(s).SetPtr(0, l.ToPtr())
+	return l, err
+}
+func (s AppObserver_onChanged_Params) Gone() (GonePackage_List, error) {
+	p, err := capnp.Struct(s).Ptr(1)
+	return GonePackage_List(p.List()), err
+}
+
+func (s AppObserver_onChanged_Params) HasGone() bool {
+	return capnp.Struct(s).HasPtr(1)
+}
+
+func (s AppObserver_onChanged_Params) SetGone(v GonePackage_List) error {
+	return capnp.Struct(s).SetPtr(1, v.ToPtr())
+}
+
+// NewGone sets the gone field to a newly
+// allocated GonePackage_List, preferring placement in s's segment.
+func (s AppObserver_onChanged_Params) NewGone(n int32) (GonePackage_List, error) {
+	l, err := NewGonePackage_List(capnp.Struct(s).Segment(), n)
+	if err != nil {
+		return GonePackage_List{}, err
+	}
+	err = capnp.Struct(s).SetPtr(1, l.ToPtr())
+	return l, err
+}
+
+// AppObserver_onChanged_Params_List is a list of AppObserver_onChanged_Params.
+type AppObserver_onChanged_Params_List = capnp.StructList[AppObserver_onChanged_Params]
+
+// NewAppObserver_onChanged_Params creates a new list of AppObserver_onChanged_Params.
+func NewAppObserver_onChanged_Params_List(s *capnp.Segment, sz int32) (AppObserver_onChanged_Params_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2}, sz)
+	return capnp.StructList[AppObserver_onChanged_Params](l), err
+}
+
+// AppObserver_onChanged_Params_Future is a wrapper for a AppObserver_onChanged_Params promised by a client call.
+type AppObserver_onChanged_Params_Future struct{ *capnp.Future }
+
+func (f AppObserver_onChanged_Params_Future) Struct() (AppObserver_onChanged_Params, error) {
+	p, err := f.Future.Ptr()
+	return AppObserver_onChanged_Params(p.Struct()), err
+}
+
+type AppObserver_onChanged_Results capnp.Struct
+
+// AppObserver_onChanged_Results_TypeID is the unique identifier for the type AppObserver_onChanged_Results.
+const AppObserver_onChanged_Results_TypeID = 0xb48902e82e292e42
+
+func NewAppObserver_onChanged_Results(s *capnp.Segment) (AppObserver_onChanged_Results, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0})
+	return AppObserver_onChanged_Results(st), err
+}
+
+func NewRootAppObserver_onChanged_Results(s *capnp.Segment) (AppObserver_onChanged_Results, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0})
+	return AppObserver_onChanged_Results(st), err
+}
+
+func ReadRootAppObserver_onChanged_Results(msg *capnp.Message) (AppObserver_onChanged_Results, error) {
+	root, err := msg.Root()
+	return AppObserver_onChanged_Results(root.Struct()), err
+}
+
+func (s AppObserver_onChanged_Results) String() string {
+	str, _ := text.Marshal(0xb48902e82e292e42, capnp.Struct(s))
+	return str
+}
+
+func (s AppObserver_onChanged_Results) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (AppObserver_onChanged_Results) DecodeFromPtr(p capnp.Ptr) AppObserver_onChanged_Results {
+	return AppObserver_onChanged_Results(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s AppObserver_onChanged_Results) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s AppObserver_onChanged_Results) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s AppObserver_onChanged_Results) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s AppObserver_onChanged_Results) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+
+// AppObserver_onChanged_Results_List is a list of AppObserver_onChanged_Results.
+type AppObserver_onChanged_Results_List = capnp.StructList[AppObserver_onChanged_Results]
+
+// NewAppObserver_onChanged_Results creates a new list of AppObserver_onChanged_Results.
+func NewAppObserver_onChanged_Results_List(s *capnp.Segment, sz int32) (AppObserver_onChanged_Results_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0}, sz)
+	return capnp.StructList[AppObserver_onChanged_Results](l), err
+}
+
+// AppObserver_onChanged_Results_Future is a wrapper for a AppObserver_onChanged_Results promised by a client call.
+type AppObserver_onChanged_Results_Future struct{ *capnp.Future }
+
+func (f AppObserver_onChanged_Results_Future) Struct() (AppObserver_onChanged_Results, error) {
+	p, err := f.Future.Ptr()
+	return AppObserver_onChanged_Results(p.Struct()), err
+}
+
+type GonePackage capnp.Struct
+
+// GonePackage_TypeID is the unique identifier for the type GonePackage.
+const GonePackage_TypeID = 0xc33808b3ca350578
+
+func NewGonePackage(s *capnp.Segment) (GonePackage, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2})
+	return GonePackage(st), err
+}
+
+func NewRootGonePackage(s *capnp.Segment) (GonePackage, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2})
+	return GonePackage(st), err
+}
+
+func ReadRootGonePackage(msg *capnp.Message) (GonePackage, error) {
+	root, err := msg.Root()
+	return GonePackage(root.Struct()), err
+}
+
+func (s GonePackage) String() string {
+	str, _ := text.Marshal(0xc33808b3ca350578, capnp.Struct(s))
+	return str
+}
+
+func (s GonePackage) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (GonePackage) DecodeFromPtr(p capnp.Ptr) GonePackage {
+	return GonePackage(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s GonePackage) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s GonePackage) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s GonePackage) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s GonePackage) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s GonePackage) Name() (string, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return p.Text(), err
+}
+
+func (s GonePackage) HasName() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s GonePackage) NameBytes() ([]byte, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return p.TextBytes(), err
+}
+
+func (s GonePackage) SetName(v string) error {
+	return capnp.Struct(s).SetText(0, v)
+}
+
+func (s GonePackage) Bundles() (capnp.TextList, error) {
+	p, err := capnp.Struct(s).Ptr(1)
+	return capnp.TextList(p.List()), err
+}
+
+func (s GonePackage) HasBundles() bool {
+	return capnp.Struct(s).HasPtr(1)
+}
+
+func (s GonePackage) SetBundles(v capnp.TextList) error {
+	return capnp.Struct(s).SetPtr(1, v.ToPtr())
+}
+
+// NewBundles sets the bundles field to a newly
+// allocated capnp.TextList, preferring placement in s's segment.
+func (s GonePackage) NewBundles(n int32) (capnp.TextList, error) {
+	l, err := capnp.NewTextList(capnp.Struct(s).Segment(), n)
+	if err != nil {
+		return capnp.TextList{}, err
+	}
+	err = capnp.Struct(s).SetPtr(1, l.ToPtr())
+	return l, err
+}
+
+// GonePackage_List is a list of GonePackage.
+type GonePackage_List = capnp.StructList[GonePackage]
+
+// NewGonePackage creates a new list of GonePackage.
+func NewGonePackage_List(s *capnp.Segment, sz int32) (GonePackage_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2}, sz)
+	return capnp.StructList[GonePackage](l), err
+}
+
+// GonePackage_Future is a wrapper for a GonePackage promised by a client call.
+type GonePackage_Future struct{ *capnp.Future }
+
+func (f GonePackage_Future) Struct() (GonePackage, error) {
+	p, err := f.Future.Ptr()
+	return GonePackage(p.Struct()), err
+}
+
 type HealthGate capnp.Client
 
 // HealthGate_TypeID is the unique identifier for the type HealthGate.
@@ -9007,332 +11558,398 @@ func NewVerdict_List(s *capnp.Segment, sz int32) (Verdict_List, error) {
 	return capnp.NewEnumList[Verdict](s, sz)
 }
 
-const schema_f783b1efe4e5d4ec = "x\xda\xbc:{x\x14\xf5\xb5\xe7\xcc$\xd9D\x88\x9b" +
-	"a6\xe2\x06i\x88\x04\xf20p!\xa8\x17\"\x98M" +
-	" \xf2(H&[(\"p\x9dd\x87da\xb3\xbb" +
-	"\xec\xcc\x06B\xe1FZh\x09\x05zi\x9b\x16\xda\x82" +
-	"\xa2\xd2+(>I\x15\xc5\x07\x16\xa4\xa9\xe8\xf5\xc1\xa3" +
-	">\xf0\x81z\xbd(\x88|\xad\x05Zq\xeew~\xb3" +
-	"3;\xd9\xdd\x04\xe4\xf3\xde?\xf8\xd8\x9c9s\xe6\xbc" +
-	"~\xe7\xf9\x1b\xb1\xe7JO\xda\xc8\xec\x03\x83\x81\xf3\xde" +
-	"\x8d\xe9\x19z\xd7\x8b\xf7\xcf{\xa0!s\x05H\xfd\x11" +
-	"\x01\xd2y\x07\xc0\xa8.\xe1Z\x04\x14_\x13>\x01\xd4" +
-	"G\xcb'\xf9\xf17\x89+@\xe8O\x08H\x08\xdb\xfb" +
-	"1\x84G\xfbU\x02\xea\x93o\xbd~\xd7\xf2\x11m+" +
-	"@\xc8E\x804z\xfeZ\xbf<\x844}\xc1\xb0\x8d" +
-	"G\xdb\xfb\x8f\xf81\x08\xd7\xd0\xab\x1c=\xda\xdd\xaf\x8e" +
-	"^\xdd\xdfo1\xa0\xfe\xe6\x94Ib\xf9\x1f\xa7\xfe\x18" +
-	"\x84<\x8b\xf6H\x91!\x8c\x13\x89\xf6\xefO\xb5\xdfp" +
-	"\xd3\x82\xbf\x9b\x14\x18\xc2\\1B\x08~\x86\xf0\xe9\x82" +
-	"\xb7\x9f\xda\xf2\xd6\xd3\xabA\xcaF\xd4O\x1e\xfa\xf8\xa3" +
-	"\xd3\x8f\xfe\xe8\xac!\x87\xb8N|A\xec\x10\xe9\xd7\x06" +
-	"\x91D\xd9\x93Sut\xd7\xc8\xab\xd6\x19\x9fc\x9cF" +
-	"]\xd5\xc4i\xdf5GvL^z\xf5:;#s" +
-	"]\xf5\xec;\xaeJ\xc0\xd3g\x7f\xba-}f\xd7:" +
-	"\xe9\x1a4\xdflw-\xa0\xc7\x1d\xf4X/\xfe\xbcn" +
-	"W\xb3\xf8\xf5z\x10\xdc\xd6\xfb\x9d\xaerBx\x86!" +
-	"tn]\xbd}\xe1\xbc\xba\x0d\xf6\x0f\x9cqM!\x84" +
-	"\x0b\x0c\xe1\x8b\x99\x07\x8e\xd4M{w\x03\x08W\x9b_" +
-	"(\xc8\xbd\x96x;\xfa\xd1=\xe2'?;\xfes\x83" +
-	"6{\x92\x95[JO\xe6-{e\xf5\x8f\xfe\x16\xfd" +
-	"\x05HW[l\x9dqU\x10\xd1\xf3\x8ch\xe1\xc3/" +
-	"\x1c\xf9\xee_\xde\xe9\x00!\x9b\x8b+\x07Pt\xe7\xee" +
-	"\x10\x0brI3\x03s\x1b\x01\xf5\x17\xee\xce\x94\xbe\xff" +
-	"\xf6\xf3\x1bA\xc8\xe6\xbb!N\xce}A\x94\x08q\xd4" +
-	"\xb4\\\x07'n\xbb\xca\x01\xa0\xfft\xeb\xf9\xf7\xee\xfc" +
-	"\xe8\xd6M\xa4t\x1b:3\xb0\xb8\xee\xaa\x1db\x07\xa1" +
-	"\x8d\xdapU\x88\x03\xd4\xd7{\x1b\xe6h\xe7\xc4\xdf\xd8" +
-	"m8\xd0\xbd\x94\xb8,q\x13\x97Y\xd7<\xd1v\xc5" +
-	"\xd1\x11\xbf\xb5\x89>\xd9=\x85\x04<{\xe3\xa9\x86\xc7" +
-	"\x1b\x7f\xb1\x05\x84\xec\xb4nl\xdd\xe0~K\xacr;" +
-	"\x00\xbcc\xdd<z'\xb99\x04\xd0s\xca\x9f\xfc\xf7" +
-	"\xa6\x9a\x0f\xb7\xd8\xad0\xc6\xcd\xacX\xc3\xbe\xf4\x87g" +
-	"\xbf\xda\xb0\xe9\xa6\xac\xbb\xec\x0aS\xdc\xcc\x0a\x8b\x18B" +
-	"\xf4\xc6egZ\x95\xf5w%\xeaa\xd4\x067\x87\xe2" +
-	"f\xfa\xa2\xb8\xc9\xed\xa0\x7f\x00\xfa\xc9\xff\xba\xa3\xf1\xd5" +
-	"\xf3\xb7\xdf\x07R.Z\x1f\\\xe1\xae&z\xed\xee\xc5" +
-	"\x80_\xaf\x1e5g\xd5\xed\xfa\xfdq\x7f;e\x08\x96" +
-	"\xb7/{\xec\xe4\xf1#\x1eH\xd2\xf7\x9b\xee\x1d\xe2\x07" +
-	"\xec3\xc7\xdc?\x11G\xe6\xf5\x07\xd0\x0f.\x1b>\x7f" +
-	"\xf0\x9c\xce\x87@r#g~\xa6 \x8fyWI\xde" +
-	"\xc3\x80\xfaG\xef\xea\x0bF}\xf6\xaf\x0f\x1b\x1a4\x10" +
-	"\xba\xf2\x98\xe0\x87\xf3H\xae\xe7\xfa\xbc\xf1/\x93?\xdb" +
-	"\xf2X\xd2\xf7\xbe\xcc{]\xc4\x01\xf4\xbd\x0by\x07\xc4" +
-	"V\xfa\xa5\x8f\xdd\xfdG\xef\x87\xebg?\x9e\x84,\x0f" +
-	"xKlf\xc8\xfe\x01\x13\xc5\x0e\x86\x9c\xd5\xd9p\xdf" +
-	"\x8e\xd7g\xef\xb2\x87\x87\xe5\x03XxX5\x80>}" +
-	"\xe1\xe0\xbc\x0b\xc7\xe6\xde\xd0I\xce\x92as\x16\x07\xd1" +
-	"\xd96\xe0\x1eq\xe7\x00\x16R\x06\x1cM\x03\xd4\xbd\xa7" +
-	"\xf7{\x8e\xfd\xe4\xcdN\xbb\xb3\x9c\x1f\xc4NZz\x01" +
-	"\x91\xeb\xfb\xca\x8b\xf36\xba\xee\xf8\x83\x81\xc0t:\xa4" +
-	"\xa0\x9et\xea\x1d\xd26x\xf0u\x13w\x1b\x9c\xb0'" +
-	"B\x01\x8bC\xc7\x8b\x0f\xe7\xdfT\xf7\xab=I\x02\x9d" +
-	"\x1f\xf4\x94\x88\x05\x84ya\x90\x03\xc5\xcd\xf4S?=" +
-	"\xa6r\xe9\xde\x87\xee\xdd\x13\x0b\x89\x8c\xd0\xaa\x82Rb" +
-	"a\x1dcas\xd7\x92\x0f\xb6\xbc{\xf0\xd9\x98\xb6\x19" +
-	"\xc2N\x03\xa1\xb3\x80\xe2LquF\xf9\xe8\xef\xef|" +
-	">uP\xba\xf6\x05\xb1\xe3Z\x16\x94\xae%\xe4\x07\xdb" +
-	"\xe74\xab\xa1\xbd\xfb\x8c\xf0i\x04\xc9\xe5\x83\x99O\xb6" +
-	"\x0ffA\xf2\xa0\xd4V\xdd\xb9\xfdE\xdb\xf1\xf8x0" +
-	"\xf3\xa2\xd0\xe7\xcfnm\xb8\xf9\xd5.\xdb\x93\xd7\x06\xb3" +
-	"x\xf6\xeb5\xff\xdd\x12<;\xed\xa5\x98\xa3\x1bz\xdc" +
-	"=\x98\xe9q?\xa3z\xff\xe3\xbf\x08\xad-\xfc\xe7K" +
-	"I:)(|]\x1cVH\xfc\x95\x14\x1e\x10\xb7\xd1" +
-	"/}\xd1\x8c\x9a\xca\xbf?\xfe\xf1!\xbb\x7f\xad+d" +
-	"qzSa%\xe0?o\xab\xb9\x7f\x8dz\xe4H\xec" +
-	"k\x8c\x93\xaeB\xf2\xbfQ\x87\x0b\xf3\x11\xf0\xbd\xbf\xd6" +
-	"6\x8c{\xfb\xb9\xa3\xc2\x00\x93\xd1\xf4\xa1\x11bt\xed" +
-	"KS\xebn\xfe\xfa\xf0Q[H>3\x84\x09w\xcd" +
-	"\xd7\xc2\x13\xdf\xed\x9a\xfef\x12\x83\xc7\x86\x1c\x17O\x0c" +
-	"aj\x182\x11\xc5g\x86\x12\x87\xc3\xb6\x0f\x9e\xb8\xbe" +
-	"\xf5?\xdeJ\x8at\xdb\x86>&\xee$\x14q\xfb\xd0" +
-	"\xe9\x80\xfa\xa1\xf7f\xe5\xef[{\xe0\x9dX\x8c`\xea" +
-	"~f(\x8b\x99\xfb\x87\x92b&\xb7\xdf\xfa\xb3\xfa\xa2" +
-	"\x1b\x8f%+\xa6\xe8\xb88\xac\x88)\xa6h\xa28\x83" +
-	"~\xe9\xef)\xa3\x1f\x9c\xfa\xd0O\x8e\xd9\x8d7\xae\x88" +
-	"y\x7fM\x11Q+\xbfu\xc7\xcd\x1d\x1d\xef\xbek\x8f" +
-	"\xfb[\x8b\x98uw\x16\x913\xd5l\xber\x8b\xef\xe9" +
-	"\xdb?\xb4\xf9\xf3\xcbEL\x01Y#7\x0f\xda\xb7\xed" +
-	"\xe4'\xc0\x94\x163a\x91aB\xf6j\xe0\xa3\xe3y" +
-	"\x1f\x1c\xd5\xff\x07\x84\xab8\xfd\xcb\xbb\xce~\xf7\xd0\x9a" +
-	"\xe8\x19\xe2\xf4D\xd1q\xf1K\xc6\xe9\x99\"\x92\xf9\xc1" +
-	"\xdak\x0e\x1c\xfcS\xf9\xa7\xf6C\x95]\xcc(\xb9\x8b" +
-	"Y\x16\x1d2\xed\xe0\xde\x95\xcb>\xed\xe6.c\x8a\x19" +
-	"\x9b5\xc5$\xc7\xcb\xb9\x07\xd7>\xe7\x9b\xf6\x99\x8d\xcd" +
-	"\xad\xc5\xcc\x82\x87w\xb7w\xbc\xfe\xe7\xe8)\xbb\x84\xeb" +
-	"\x8a\x0d\xdf`\xc4\xcb&\xfd>k\xc4\xd7;O\xd9\xbc" +
-	"\xb4\xab\x98yi\xe9\xa8\xc6\xfeU?8p\x0a\x84\xec" +
-	"\xa4c\xf2h\xf1S\xe2\xeeb\xfa\xd5YL!\xee\xf6" +
-	"\x83\xafh\xb5w\x84O\xa7<SR\xc9S\xe2m%" +
-	"\xf4kF\x09\x9d\xa9\x0fo\xdc7\xb3\xe3\xf9s\xa7\xed" +
-	"<\x0d+\x9dM<\x8d)%\x9eB\xdf\xe9X>\xf0" +
-	"/\xe7\xbe\xb0#\xdcV\xca\x02\xb7\xcc\x10\xd6o^{" +
-	"\xe4\x95\xdd_}aW\xd9\xaa\xd2{X\xc6g\x08\x96" +
-	"\xbe\xa5l\xb4\xe5&\x86)v\x96>&>S\xda\x1f" +
-	"`\xd4\xfeRr\x7f\xfd\xde\xe0=\x1d\xfd\xe4y\x7fM" +
-	"r\xaa\x0f\xae\xfb\xb3x\xea:z\xe7\xc4u\x07D\xa5" +
-	"\x8c\x9c\xea\xb1\x05;~\xb5r\xec\x17\xe7lgbZ" +
-	"\xd9lR\x187b\xe7\xfa\xf2\x09\xdcy\xb2\x13\x17{" +
-	"4\xa6\x8c\xb1]UFfz\xbdn\xcf\xaa\xd1\xe7\xfa" +
-	"\xff\xc3\x1e\x8d7\x971\x7f\xdcVFl\x8f\\\xf3\x06" +
-	"\xef.9\xf4\x0f\x1b\xed\xae\xb2:\xa2\xddU\xbb\xef\x96" +
-	"\xe5\xf3\x8f\x7fe?\xe3\x9de\xcc\x8e{\xd9\xab\xdf\xf9" +
-	"\xcf\xb4\x07~\xb7\xe9\xf1\x0b6\x17\xf8\xa0\x8cE\xde\xa6" +
-	"\xb2\xe9\x93\xce\xce\xfd\xdb\x05[\x85\xf2\xb2\xc1p\xe3\xac" +
-	"\xf0\xed9?(\xd6\xed\x09ww\x193\xc4~F\xf4" +
-	"\x8d\xfc\xb2\xb1\x0f\x8f\xf9\x9dn\xd7\xf3\xc7e\xbf!\x84" +
-	"/\x19\xc2\x9c\x8d\x15+[\xbc\xef\xe9\xb6\xa8\xee\x1e\x96" +
-	"\x87\xa0C_=\x1a\xf6\xc9\x9a2\xbc\x81\x97\xc3\xc1p" +
-	"\x85W\x93\x1b\x15\xaf?\xb8p\xb8/\x14T\x0a\xeb\x14" +
-	"5\xea\x08h\xaa\x94\xc3\xa7\x01\xa4!\x80 W\x00H" +
-	"sx\x94\x9a8\x14\x10]\xc4\x92\xa0T\x03Hw\xf0" +
-	"(\x058D\xceEz\x15\xfc\xf5\x00R\x13\x8f\x92\xc6" +
-	"\xa1\xc0s.\xe4\x01\x84E\xf4v\x80Gi\x09\x87\x95" +
-	"j\xab\xaa)\xcd(\xc43+ \x0a\x80m\x11e~" +
-	"T\x95\x03\x98\xa3W\x9d|\xb2\xb4O\x8b\xef^z\x92" +
-	"\x03\xa8G\x94\xa8\xaa\xf8\xaa[\xc1\xa1)*f\x01\x87" +
-	"Y\x80\x95*q\xed\xc3\x9cx\xd2\x88\xa1\xf7$\xdc|" +
-	"\x7f\xc0&\\\x9a%\\6\xc9\x91\xc9\xa3\xe4\xe2z\xe3" +
-	"\xa2;\xd9\x19\xec/\xdfp\x83\x8b\xc2Z9\"\xf3\xcd" +
-	"\xaa\x85\x94fC\xaaS\x1aB-J\xa4u\xb8\xda\x10" +
-	"\x89\xd63\x0e\x02\x1a\xaaR\xa6\xc5AI9\x80T\xc8" +
-	"\xa3\xe4\xb1\xa9w\x1c\xb15\x9aGi\x02\x87\xf9j " +
-	"\xa4\xa9x%`-\x8f\x98\x13?\xd3\x80\x04\xbc\x04\xae" +
-	"\xd3\xe2\xca\xf0y\x99\x09\x86\xfb\xfcj\x83\x1c\xf1\xc5\x19" +
-	"\xbal\x95\xa4\x946\x10Z\xacDn\x09\x84B\x91\xc2" +
-	"\xda|9\"7w\xfb@\x04@\xea\xcb\xa3t5\x87" +
-	"\xba\xe1\x123\x15\xc8\x8f\xa8\xfeP\x10\xfb\x02\x87}m" +
-	"\xe49\x83\xf7@H\xf3j\xb2\x16U\xa1\x16\xd1\xee\x9c" +
-	"\xd5\xbd9\xe7\xb2\xb8s\xb6\x96\x02H\x1a\x8f\xd2\x9d6" +
-	"\xe7\\N\xce\xb9\x84Gi%\x87m\x0d\xa1\xa0\xa6\x04" +
-	"5\xcc\xd1]\x8f\xbc\xd6~\xe2\xba\x99\xef\xc7Dm\xab" +
-	"\x8f\x06}\x01\xc5f\x02+\x04\x1b&p.T\xc2\x1a" +
-	"\"p\x88\x80\x95\xd1 \xfb3Q\x90\xacd#\xa8\x8b" +
-	"\xfdZC\x13\xf3\x9ff\x15LD\x9b>\x0d\x91\x877" +
-	"*1\xe1SzpE\xdc\\t.\xb4\xa8\x8a9\xf1" +
-	"\xfa\xf1R\xac\xa5\x04}\x8c/\"\xef\x8c&\x90/\x8f" +
-	"\x93\xcfW\x82>\xc5g\x0a\x9a\xf2P0:\xc3\x9b\x94" +
-	"\x00\xb9V\xbe\x9aHlJ\xcc\xf2\xc5\x1c\xeaa\xb95" +
-	"\x10\x92}*\x00\x98\x9a\xcd\x06\x8e~\xa6\xe46\xa6\x8b" +
-	"\xf9\xa1@ \xb48\xe6\xb7*\x80\x9d\xfa\x02\xbb_E" +
-	"\xeb\xd5\x86\x88?\x0cN\x8d\xdcJ\x887)F\xc8I" +
-	"\xe0~\x92\"\x07\xb4\xa6\x89\x0c\x12\x8a(d\x13\x87l" +
-	";\xd3=\xc8X+;#\xc9h6bjT\x0d+" +
-	"\x0dZaem\xd2)(\x8d+\xd6Y\x1f\x0aif" +
-	"p\xb3\x88!#6S\x898}\xfe\x06\x8d\xf9=s" +
-	"\xe5\x92z&\xc3\x90r\x00\xe4\x84\x81\xb3\x01\x90\x17\xdc" +
-	"\xe5\x00z4H_\xf3\xcf\x07\x87_\xf1\xe5G\x14-" +
-	"\xd2\xaaGB\x81\x80\xe2\xab\x96\x81oX\x98\xafjr" +
-	"\xab\x9ap\xb6\xe2\xdc\xb2\xb35\x88O\x07\xb0R\x10\x9a" +
-	"M\x92p\xa6\x1e8\xe1\x84\x03\xd1\xca\xa7h\x16@\xc2" +
-	"\xb1)\xc0\x09\x87\x1d\xc8\x99%m\xbc\x94\x16\xba\x16\x00" +
-	"'\xecu o\xf5\x91h&M\xa1\xb3\x0e8a\xa7" +
-	"\x03\xe3E9\x9au\xbb\xb0\x95hnr`\xba\xd5\xe4" +
-	"\xa3\xd9B\x08\xebJ\x81\x13V80\xc3\xea\x82\xd1," +
-	"\xb6\x85(\xd1lv\xa0\xc3j\xf4\xd1\xac\xa5(Zp" +
-	"\xc2\x0c\x87N\xea\xae\xd24\x05\x1c\xcda\xcd\x83z\x13" +
-	"S\xc1\xf4\x85\x00`\xfdu\x8b\x0cN\x7f@\xf1yP" +
-	"_,k\x0dM\xd3[\x14\xc0\x88\x07\xd9\xcb5A\xe6" +
-	"\xb7\x1et\x92\xb7xP\xf7\x07UM\x0e\x04\x14@\x9f" +
-	"\x07\xdbbV\xf7`-&\x9a\xb3J\xd3\x9cJs\x98" +
-	"\x99\xb3\xcct\x06q\x08\x96\x02x\x07!\x8f\xde2\xa4" +
-	"H\x96\xc6\"\x99X\xc2\xe0\x85\x04\x1fAp\xae\x96E" +
-	"3q\x18\x96\x03x\x8b\x09~=\xc1\xf9>,\xa0\x89" +
-	"#\xb1\x0e\xc0;\x82\xe0c\x91C\"\x93\x06 \x8e\xc1" +
-	"j\x00\xef\xf5\x04\xf6\x10z\xba\xe4\xc2t\x00q\x1c\x83" +
-	"\x8f&\xf8\x04\x82g\xf0.\xcc\x00\x10\xabp6\x80\xd7" +
-	"C\xf0\xa9\x04w\xa4\xb9X\x856\x99\xe1O x-" +
-	"\xc13].\xcc\x04\x10\xa71\xfc\xa9\x04\x9fE\xf0\xac" +
-	">.\xcc\xa2\xba\x12\xa7\x00x\xbfG\xf0;\x08~\x05" +
-	"\xba\xf0\x0a\x00q.\xd6\x03x\xe7\x10\xbc\x09\x13\xdc\xdf" +
-	"I\xe9\x0e\x9d\xfa\xba\x82g\x9b\xef\x0a\xde\xb3\x8b|\xdd" +
-	"\x09\x98\xafE\xfcr\xc0\x8a=Z\xc4\xaf\xa8S\x95\xf9" +
-	"\x80\x1af\x00\x87\x19\xbd%\xc26f@[\xe4\xf2)" +
-	"\xb2/\xe0\x0f*\xc0OS1\x138\xcc4\x91\xe2\x7f" +
-	"\xebr}$\x1a\xd6j\x82\xc0\xfbT\xf3\x1bz\x93\x1c" +
-	"\xf4MoQ\"\x14\xb4\x9c\xf1\xfe\xc9\xe0Q\xf7\x07}" +
-	"\xca\x12o\x93\x0c\x8e\xf2\x1bnd\xd1,\xfb\x1bd\xca" +
-	"\xbaJ%)`^N.\xb6\x85\x1f\xd3-}f\x92" +
-	"\x81\x84\xc3\xdf,/\x19\xdf\x14\x0d.\xacn\xd5xE" +
-	"\xadE$\xf1\xab2sz\x0e\xc2\x8d\xca\xf0hP\xf3" +
-	"\x07j(\x17|\x0b%U\x12\xcf\xe6i\x8bX<\x7f" +
-	"\xa3\xa8iU~ZT\xf5\xc6\x92\x00\xa5\x00\x0an\xb5" +
-	"|\xba\xfdD\xa6%WsFf6\xbfl/\xd3\xea" +
-	"\x00\xa4b\x1e\xa5\xeb94\xeb\x8c\x91\x94\xceF\xf0(" +
-	"\x8d\xa5\x84\xe3_\xaaT\xb7j\x0a\xa0U\xa6\xea\xe1H" +
-	"\xa81\xa2\xa8,\xc5\x09\xf1\x09QB\x06J\x91\xe5\x9a" +
-	"\xfc\xaa\x16\x8a\xb4&[\x0dM\\'\xf1LA$\x93" +
-	"\xc5ks\xa8\x86\xe6`D\x18I\xf1\xba\x84\xe2\xb59" +
-	"jF\xb3\xef\x16\x06V\x00'\x08\x0e\xdd\x14\x99\x8a\xeb" +
-	"f\x8fYV{PJC\xdb\xac\xc3\xf6\xf9\xe44\xc8" +
-	"^\xb1\x8a\xbc\xbe\x96\xbejH_\x13x\x94j\xe3\xfa" +
-	"\x9aF\xfa\x9a\xca\xa34\x8bB\x99\xc7(\xccfP\xfd" +
-	"R\xcb\xa34\xe7r\x94X\x19Q\xd4h\xb3\x92T\x93" +
-	"$y\x95\x19\xf2\x9b\xc3\xdaE\x9dV6\xf00'>" +
-	"\xb3MpZ.\xb1\x98\xc3f\xb2E_f\x0b\xb3[" +
-	"D\xb3\xa1\x16$\xcae\x93\xc9\x16\xe60\x1d\xcd\x11\x87" +
-	"0\x8el1\xd2\x81\x9c5\xd5As\xc0/\x0c\xa1|" +
-	"\xe5v\xe8>\x85\xdc\xb8^a)\xa7\xd2(\x1b=\xd8" +
-	"\x16+\xe2\xbb\xa7\x19\x1bk\xb5Ls\xbcJ\xe7ZJ" +
-	"c\xbc\x99\xe3\x11d\xa3%x\xee\xa8 \xcc\x06N\xc8" +
-	"r\xe8\xa1\xa0\x81\x0e\xbc\xaav\xa7\x98\xd8K-\x8e\xf8" +
-	"5\xabB\xea\xa9T\xaco\xa5~-1\x04\xa2I\xca" +
-	"\xa1E\x19W\xb3\xac\x14x\x1bWA\xb9\x82\xa3\\\xc1" +
-	"\xc5\x8byq.G9g\x16\xc1}\x04\xe7\x8c\x82^" +
-	"\x94\x19\xfe\x1c\x827\x11\x9c\xcf0R\xa0\xc2Q\x0a\xf4" +
-	"\x11<L\xf0\xb4\xd1F\x0el\xe6(\x17\x05\x08\xbe\x84" +
-	"\xe0\xe9c\x8c\x1c\x18\xe5(wi\x04\xbf\x93\xe0\x19h" +
-	"\xe4\xc0\xe5\x1c\xa5\xde%\x04_\xc9q\x88\x0e#\x05\xae" +
-	"\xe0(\xf3.#\xf0jB\xcfD#\x05\xaeb\xf0;" +
-	"\x09\xbe\x96\xe0Y\x9c\x91\x02\xdb\x19\xf9\xd5\x04\xbf\x8f\xe0" +
-	"W\xf0F\x0a\xdc\xca-\x00\xf0\xdeM\xf0\x07\x09\xde\xa7" +
-	"\xc2\x85}\x00\xc4\xedL\xdc\xfb\x08\xfe\x08\xc1\xfb\xde\xe4" +
-	"\xc2\xbe\x00\xe2N\x06\xbf\x9f\xe0\xbb\x08\x9e\x9d\xe6\xc2l" +
-	"\x00\xf1QF\xe7\x11\x82\xef!\xf8\x95\x99.\xbc\x12@" +
-	"\xdc\xcd\xd4\xf0$\xc1\xf7\x11\xdc\xd9\xcf\x85N\x00q/" +
-	"\xe3\xe7y\x82\x1f$xN\xba\x0bs\x00\xc4.F\x7f" +
-	"\x1f\xc1_%\xb8\x90\xeeB\x01@|\x99\xa9\xe1O\x04" +
-	"?D\xf0~\x19.\xec\x07 \xbe\xc6\xe8\xbfJ\xf0w" +
-	"\x08.\xf2.\x14\x01\xc47\x99\x1e\x0e\x11\xfc}\x82\xbb" +
-	"\xd2\\\xe8\x02\x10\x8fqk\x00\xbc\xef\x13\xfc$\xc1s" +
-	"\xd3]\x98\x0b \x9e\xe0~\x0e\xe0=I\xf0s\x1c\x87" +
-	"\x95r\x83\xe6oQ\x92\xf3\x7f[X\x09\xfa\xfc\xc1\xc6" +
-	"\xe4'\xe60 \xe9A\xaa\"\xc1^\xeaYA#\xac" +
-	"DT\xbf\xaa)\xc0\x07\xad6\xae[ra-x\x15" +
-	"\xe6\xc4\x17gF<`\xf0\xead\xb8\xbe(*G\xe4" +
-	"\xa0\xe6\x07>\xa8\xc4\xdb\xc6\x13O\xec~`\xfat\xdc" +
-	"\x1ek\x1b\xf5\x80\xacju\xa1@\x00\x9c\xf5r\xc3B" +
-	"\xcc\xd1\xa7\xdc\xbc~\xfe\xa8\xe8\xc0\xd3f\xddB\x92\x91" +
-	"\xcc1\x9e\x92\xea\x98\x16\x855\xcd\xb7\x80\x93\x0a\x08\xab" +
-	"\xe5$\xd6\xc7\xcbQ\x15\x90\x149\xbex\\\x95s\xe9" +
-	"\x0f\x9f2\xb5\x92\xaa\xaei\x0b\xcbQU\x89\x17?\xac" +
-	"\xac\xb5\xe8\x19\x0a\xf6*\xa4\xc7\x14:\xa0\xa7V\xb4\x8e" +
-	"\xb1<\x01CA\x16\xc9U\x80\xc4g\xdf\xc3\x90&\x07" +
-	"\xe8\xa1-\xca\xf7Z$Q\x0fC*J\xd9\xa0~\x0b" +
-	"\xe3\x0a\x8b~\xea\xb6/a\x8c\x948\xef\xb1\x82Z\xa5" +
-	"\x81eL(\xd2mk\x1e\x0c>\xfa\xfc\xe2Q\xbf\xf9" +
-	"\xb7M\xc2\xa2r\xe0\x04\x852\x819\xa2Cs\x99," +
-	"\xdcF]\xcd4\xca\x04\xe6R\x06\xcd5\xb2PE\xcf" +
-	"n\xa0.\xca\x1cV\xa2\xb9q\x11J\x88\xe6@G>" +
-	"\x8b\xcb\x1et\xfaBA\xfa\x8fx\xf5`>\x1b\xa0\xf5" +
-	"\x1e\xd0\x19\xcaE\x9b\x7f#\xa2\xa7.\xb7\x12\xdbg\x8b" +
-	"\x96mRS\x9ejRCU\x82\x8fG)\x1c\x8f\xec" +
-	"Bs\xb5}\x8e\xc8\xc7\xe6\x88\xd5\xf19b>\xab\xb3" +
-	"\xad\xe4\xa2\xfa\x1b\x83\xb2\x16\x8d\x90\xbb\xc7`m\xb1\xe1" +
-	"\x02\x0a\xfa\xde\xdf~\xd6Y\xb4h\xdeC\x17\x1f5\xa6" +
-	"J\xee\x93\x83\xf3C\x89#\xa7\xd2\xb8 \x96\x1c\x11\xbb" +
-	"\x1c\x18\x93\xa3>\xce\xb25r\x8a\x92\x1ca\x1e\xa5\xb5" +
-	"\\O\xadN\x8f3\xb1\x94\xed\xc5E\xa7S\x97P\xee" +
-	"\xc6\xa7)\xb6\x82\xb746\x97\x1ca\xb3\xd7\xb0\xeax" +
-	"\x15\xecT\xfd\xc1\x85(\xc4\xf7\x84\x97\xac\xe0\x94\xc5\x19" +
-	"\xb5\xd4qF\x12\xc6f\xa9pS\x8d\xcdlxf\x17" +
-	"O=|\xdc\x1fm\xf2U\xc7\xe5K%^[\x8b\x12" +
-	"\xf1\xf9\x1b\xc8>\xd6\x85\x80X*\xbaT\x17\xb2\x95\xf4" +
-	"\xa8\xc6\xebCsS\x81\xe6\xfd\x09A\xaa\x8b\xd5\x87\xe6" +
-	"\xea\xdb\xb6\x1f\x1aWm\xd6\x87\xe6\xfa\x05\xcdk\x11\xc2" +
-	"\x90\x0a\xa3>4\x07\x84\x80\xaa\x07\xdbb\xcd\x83\x07+" +
-	"\x8daY\xf7\xc3\xdfK\x8f\x98j\x18l\xf6[\x85d" +
-	"p\xc5>\x87nT;_\xe5\xf1\xe9_\xa7v\xb3\x9e" +
-	",a\x96\x8d.\xeb\x13\xcbK\xe3CX\xd3\x10+\xa8" +
-	")X\xc6\xa3\xb4\xdav\x9eV\x11\xf0N\xe3\xe8X\xe7" +
-	"\xa9\x9d\x80+y\x94\xee\xa6Z\x8fg\xb5\x9e\xb0\x99\xec" +
-	"\xb8\x91GiWB\x97X\x19Qd5~\xa2*}" +
-	"\x8a&\xfb\x03\xd6\x9f\xa1\xa8\x16\x8ej\xa6\x88}\x8di" +
-	"\xa4an\xc5\x97\x00N5]\xaf\x8d\xb5*\xc3\xcdb" +
-	"ZU\xad1\xe8\xa5L\xe3{h\xd2m\xd9\xca\xa1D" +
-	"Z\xc9\x93\\\xcc\x93\xcc\xb5>\x9a\x17\x00\x84\x0d\xd4i" +
-	"\xb4S~1wDh.\xe5\x84\xe5?\x04N\x88\x92" +
-	"'\x99\x17\x84\xd0\xbce\"\xf8\xa9\x0b\x90)\xbf\x98\xab" +
-	"U4\xef!\x093\xca\x0d\xefL\xb3\x96Yx\xf6\xa7" +
-	"\xdb\xd2af\xd7:a\xdc\x14\x96\x97t3\x83\x1a\x13" +
-	"\xb4\x86\x80\"G\xa4\xa8\x8c\xac\x08\x0a*\x043\x07\x1d" +
-	"\xc0\x87\"\x1e\xccg\xfb\x10\x0f\xea\xe6\xec\x99\xbd\x98<" +
-	".\x9b$\x07\xf3\xd9\xc0\x85\x1d\x1f\xe6\x06\x03KY\xa4" +
-	"\xc9-e\xe3OJQ\xce`(\xa8\xb0`\x9a\xefo" +
-	"\x96\x1b\x95\x8b\xb6\xab\xd6\xa4\xe5\xff%\xdcq\xb6\x89\xc4" +
-	"\xf4zU\x898b\xf2\x18-\x99\xb9gFs[," +
-	"\x08ufK6\xbeI\x0e6\x1aC\xc5\xe4\x04\x9e\xb0" +
-	"\x86\xb2\xbaZ\x9bP\x15\x17\x11\xear6r\xbd\xf8q" +
-	"l\xa1\x91r8\xff-\x94i\xc6\x0e-\xe9\x90\\\xe4" +
-	"\x00\xc6f\xf4\xa9\xd6\x10Ws\xdd\xc7\x0b9\xf6\x0b\x01" +
-	")lh\x91\xafmr\xc8\xaab\xf3\xc9:\xa67\xf7" +
-	"l\xe6\x93\xb9\x15\x00zDiP\xfc-\xfe `\xa3" +
-	"\x1e\x8e\xd6\x07\xfcj\x13\xb5\x03\x8d\x95\xc6F3\x99{" +
-	"\xd3;Z\x94\xc8p\xd3\xf2\xbeT\xdc_\xc6\xc2')" +
-	"\x1aO_\x98:\xe9_,)&t \xdf\xc4MR" +
-	"\xcb\xd7CxL9\x0dK\x95\x9f*\xe2\xf9\xa9Ri" +
-	"Q\x82\xf6\x0c5\xf2\xf3c/}\x98\xb3\xf4\xcb\xc4\x0c" +
-	"\x95\xd1\xd3\x96\xc6TI\xb7\x9a\xa2:\x1a\xac\xf4\x05\x94" +
-	":e\xbe\x91\xc2\xad\x09\x17E\x0c\x0f\x8f\xd2T\xdb\xe1" +
-	"\x9a\\\x1d\x1f{Y\x05\xad}\xee\xe5\x0c\xca\xcdVg" +
-	"\xd5\x16k\xe0\xe2\x15\x9eO\x09j~\xad\x95\x9c\xb1\x87" +
-	"\xd9I T\xa9\x8doR\x1a\x16^nUZq\x91" +
-	"-\xfd7\xacJ{O\xa9\xbdf\xbd\xd8T\xcbP;" +
-	"\xdf\xcbV\xd3\x08R=o\xfb{\xde\x13\x9a\x83\xdc\x1e" +
-	"\x0e\x7f(\xe6\x90\xc6l\xd1\xba\xc4\x940\xa0MO\x15" +
-	"\x8c\xcc\x1c\x17Kq\xdf\xc2$\x1c\xcd\x18\x93\xcf\x82\x0c" +
-	"\x1b\xc2\xc6o+ay~m\x93\xac*\xf6\xca\xa9<" +
-	"^9Y\x1e\xb8\xa2\xceV%\x99\x1e\xd8>\x1b@Z" +
-	"\xcd\xa3\xf4K\x0e1\xd6Qm \x15\xaf\xe5Q\xdah" +
-	"\xab\x9c:\xa8g\xf9\xa5QN\xe5\x87\xe9{\xe8\x8c3" +
-	"\x11\xf3\x04_\xac\xb7\xb7Oi\xb5XO\x0f\xbc\xed\x9a" +
-	"\x86\xd1\x9aX\xbe\x90\xf2.GO53\x95\x04\xf1\x9a" +
-	"\xd9\xbc\xcd\x89\xe6M4A\xa2\xaa\xa4\x86*\x1d\xf3\xaa" +
-	"/\x9a\xf7\x89\x851\xd4-\x0f\xa3J\xc7\xbcd\x83\xe6" +
-	"-W\xa1`6\xab\x99\x8d\xb1\x85\x07\x9dMJ\xc0\xe7" +
-	"A\xdd\xdci\x00\xaf\xf8R\x15\xcc=,\xe4S\xdf\xfd" +
-	"H\x15nS\xac\x14\xba\x95\x1c\x9eX\xb4-\xb7\x95\x1c" +
-	"\xddfP,\xf4\xf6\xb0|O\xec\xe5S\x0cg\xed\x97" +
-	".b\xdd\xb1\x17\xf2\x9b\xe4\x9e7U\xa9\x0f+\x93\x03" +
-	"\xd5K\xd9\xdf\xfc\x1f].\xb1\xae+$Nkz\xdd" +
-	"T]\xd4R\xf6\x0dA\x0c\xb9\xc7Q\x88\xd2\x18\x0d&" +
-	"9\xf0%\x85\x89\x14\x94\xebm\x96\xe9}\x83\x98\xf2\xca" +
-	"V\x8c\xe2\xff\x06\x00\x00\xff\xff[\x91|U"
+const schema_f783b1efe4e5d4ec = "x\xda\xbc[}x\x14\xd5\xd5\xbfg&a\x89\x127" +
+	"\xe3l\x80 d\x01\xe1i\x08\x10\xf3a\xf2B\x04\xb3" +
+	"\x09D\x08\x05\xc9d\x0bU\x04^'\xd9!Y\xd8\xec" +
+	".;\xb3@\x10\x1ah\xa5\x12\x04\xfa\xd26\xad\xb4\x05" +
+	"?\xaa\xad\xa0\xa8\x08\xa9\xc5o,\x96F\xc1\x0a\x05\x11" +
+	"+Z@\xde\x96\x0aE\x1ek\x81V\x9d\xf79w\xf6" +
+	"\xceLv'\x01y\xda\xf7\x0f\x1f7g\xcf\xde{\xee" +
+	"\xbd\xe7\xe3w>(\xcc\xbd\xde\x97V\x94\xf9\xcd\x91\x84" +
+	"\xf3_\x84\xf4^\xfa\xdcK\x07&\xffb\xd4\xb0\x15D" +
+	"\xc8\x06B\xd2\xc1EH\xc9\x86\xec\x01@@\xdc\x98]" +
+	"A@\xef\xfc\xed\xe3s\x9fh\xe8\xbd\x92H\xfd\x009" +
+	"x\xe4x){(r\xbc\x9e\xfdg\x02\xfa\x18\xf9\x0c" +
+	"?\xe1\x16q%\x11\xfa\x99Kl\xeaK\x19\x1e\xeb\x8b" +
+	"K\xd4\xdc~\xf3\xce\xe5\x85\xad+\x8d=\xd2\xf0\xfb\xd7" +
+	"\xfb\x0e\x00\x92\xa6\xcf\x1f\xfd\xc0\x91\xb6~\x85\xdf%\xc2" +
+	"@\xfc)\x87_m\xeb[\x87?\xdd\xd5w1\x01\xfd" +
+	"\xe8\x94\xc9b\xf1o\xa6~\x97\x08\x03\xcc\xb5\x87\xf7\xa3" +
+	"\x0cE\xfdp\xed_\x9cm+\xbde\xfe?\xd8\x0a\x94" +
+	"A\xea\x17C\x869\x94\xe1\xaf\xf3\xff\xf8\xfc\xe6\xf7^" +
+	"XM\xa4L\x00\xfd\xcc\xa1S\x1f\x9d\xdb\xfe\x9d\x0b\xc6" +
+	"9\xc4\x95\xfd^\x13\xdb\xfa\xe1\xa7U\xfd\xf0(\x9b\xa7" +
+	"\xef?s\xdb\xb2\x8f\xd7\x12!\x93\xb7x\x09\x88\xc1\xfe" +
+	"[\xc5\x85\xfd\x91\xb1\xb9\xff^\xf1\x14~\xd2_\xcc\xaa" +
+	"<\xb2\xb3\xa8\xef:C6z\xac\xfd\xfd\xab\xf0X}" +
+	"\xd6\xbc\xb3\xb5fi\xffuv\xa9;\xfa\xd7\xa3P\xbb" +
+	"\xfbW\x108w\xe1\xfe\xc7\xd2gv\xae\x93\x06\x02\xfb" +
+	"\xe5\xf1\xfe\xf3\xf1\xeb\xb3\xf8\xb5\x1eWN\xca\xa7\xeaV" +
+	"\xacO\x11#3\xe7\xa0\x98\x93\x83bd\xe7\xec\x15\xdb" +
+	"s\xfa\x11\xa2\xe7\xfd\xadng\xb3\xf8\xe5z\"\xe4\x98" +
+	"\x9b\xad\xca)\xc6\xd5\xd6\xe5\xe0j\x1d\x0f\xaf\xde\xb2`" +
+	"n\xdd\x06\xbb4\xbbs\xa6 \xc3~\xca\xf0\xc9\xcc\xbd" +
+	"\xef\xd4M\xfb`\x03\x11\xfa3q\xce\xe7\x0c\xc5\x83\x1c" +
+	"\xf9\xe8\x11\xf1\xcf\xdf;\xf1}cm\xfa\xcd\xd1\x9c|" +
+	"\xfcf\xee\xb2\xb7V\x7f\xe7\xef\xf1\x1f\x10\xa9\xbfy\x86" +
+	"\xdd9\xe5\xb8h']t\xd8\xd3\xaf\xbd\xf3\xf5w\xdf" +
+	"o'B&\xd7\xe5\x0c\xa7s\xb6\x8a\xe7\xe9\x19\xce\xe6" +
+	"4\x12\xd0_{\xa8\xb7\xf4\xcd?\xbe\xfa@\xcaas" +
+	"\x06\xbc&\x0e\x19\x80\x0b\x0f\x1a\xe0\xe2\xc4\xf8\x0dx\xe9" +
+	"\xf7?|\xe9\xc3\x15\x1f\xdd\xbe\x11\x9f\xd3\xc6NUG" +
+	"\x9cs\xc3VQA\xb6\x12\xf9\x86\x08G@_\xefo" +
+	"\x98\xad]\x14\x7fb\xd7\x8e\xb3\x83\x96\xa2\x94\x97\x06\xa1" +
+	"\x94\x19\x03\x9fk\xbd\xe6H\xe1OmG\xcf\xc9\x9d\x82" +
+	"\x07\xbcPv\xb6aG\xe3\x0f6\x13!3\xad\x8bX" +
+	"\xe9\xb9\xef\x89B\xae\x8b\x10\x7f\x9f\\\x1e\xfc\xfds9" +
+	" D\xcf*\xfe\xf5\xb7\x9a\xaaOn\xb6\xbfBF." +
+	"}\xf2\xec\\\xdc\xe9W/\x7f\xbea\xe3-\x19\x0f\xda" +
+	"/\xac4\x97\xbeB%e\x88\x97-;\xdf\xa2\xac\x7f" +
+	"0\xf9\x1eJ\xe4\\\x0e\xc4f\xdcQ\x0c\xe6\xba\xf0?" +
+	"Bt\xef\xd2\x11\xed\xd7\xde\xd7\xfeP\xc2n\xa9UJ" +
+	"\xb9\xd7\xe3rw\xe6>M@?\xf3\xfb\xbb\x1b\xdf\xbe" +
+	"t\xd7\xa3D\xca\x06S\xa2\xf3\xb9U\xf4\xec\xb9h[" +
+	";FT\xbf\xf4\xe9m\xbe_\x12i\x80\xc51\xc7K" +
+	"5G\xf1\"\xc7S'\xef?1p\xd8'\x8f\xdb\x0c" +
+	"w\xb7\xf7\x1a i_\xae.\x99\xbd\xea.\xfdqK" +
+	"\xf3\xb7x\xe9\xad\x0d\xd8\x939\xaefB\xe1\x13)\x8f" +
+	"\xd9\xee\xdd*n\xf2\xe2\x196z\xef\x13\xcfzQs" +
+	"\xc3\x9f>w\xee\x9e]qd\x86\xe4\xa7<\xe6}M" +
+	"<E\xf9\x8fSQ\xf6-+\x98w\xe3\xec\x8e\xa7\x88" +
+	"\x94\x03\x1c\x13v\xfc`*l\xf5`<\xf0G\x1f\xe8" +
+	"\xf3K>\xfe\xaf\xa7\x8d\xa74\x18N\x0d\xa6/p~" +
+	"0^\xb0r\xeb\x96-\xf3\xe4\xf3\xcf$\xec\x80^\x99" +
+	"0\x84\xaal\xce\x10\\a\xcb\x85\xbb\xf6\xae|\xe1\xc7" +
+	"\xdb\x13oH\xbdQ\xc7\x10\xealv\x0fA!^\xb9" +
+	"\xf6\x0f7\xd5|\xbc\xf9\xd9\x94\xd3U\x0e=(N\x1b" +
+	"\x8a\xd2\xd6\x0c\xdd+\xbe\x8e\x9f\xf4q\xbb~\xe3?\xb9" +
+	"~\xd6\x8e\x14\xe6mC\xdf\x13wQ\xe6\x8e\xa1\x93\xc4" +
+	"\xe3\x949\xa3\xa3\xe1\xd1\xad\x07g\xed\xb4\xfb\xd0\xce\xa1" +
+	"\xd4\x87\x1e\x18\x8a\xc2W\x15\x8c(\xf8\x0b\xd7\xb6\xd3f" +
+	"\x89\xe7\x87\xce\xc2+\xffb\xdf\xdc/\x8e\xcd)\xed@" +
+	"\x8b\xe8e\xbbF\x17\xbd\xc6\xa1\x8f\x88\xa7\x86R\x073" +
+	"\xf4H\x1a\x01\xdd\x7f\xeeu\xdf\xb1\xfb\x8ev\xd8-\xa2" +
+	"(\x8f\xfa\x9e\xf1y\xb8Q\x9f\xb7~;\xf7\x01\xcf\xdd" +
+	"\xbf2\x18\xe8Fs\xf2\xeaq#\xff\xf0\xd6\x1bo\x1c" +
+	"9i\x97!#\xfd\xa6&\x8f\xba\xf1\xcf\x9e\xfai\xc6" +
+	"\xbb\x1dSw\xa5\x1c\xb5(o\xab86\x0f\x05)\xcd" +
+	"\x9b$\xce\xc1O\xfa\x89\xbc\xc3\xde[\xea~\xf4b\x0a" +
+	"su\xde\xf3\xe2\xb4<cY\x17\x88\xa7)\xf7\xb9\xb1" +
+	"\x15Kw?\xf5\xf3\x17\x13\xe1\x87\xeez /\x1f\xe5" +
+	"=J\xe5\xdd\xd4\xb9\xe4\xf8\xe6\x0f\xf6\xbd\x9cxv\xca" +
+	"p\xc9`\x80\x11\xe8\xd3\xf3\xaaz\x15\x8f\xf9\xe6\xb6W" +
+	"\x1d\x03\xc0\xd1\x11\xaf\x89\xc7G\xd0\x9b\xa2\xccK\xd2K" +
+	"\xdf\xd8\xd1{\xcco\x9cT\xb23\xff\x0d\xf1p>~" +
+	":\x90\x8f\xda0\xf2\xee\xdfo\x9f\xbbn\xd8\x9e\x84>" +
+	"Qu\x19?r\x16\xee\\3\x12\x19\x9el\x9b\xdd\xac" +
+	"Fv\xefI\xd8(e\xd82\x92\x9a|\x07e8\xba" +
+	"Oj\xad\xea\xd8\xf2[\x9b\xf7\x11FQ;\x1a\xd3\xeb" +
+	"\x15!\xfe\xf7\xd3{m\x96\xf7\xc5H\xea\x92#\x7f{" +
+	"\xf9\xe1\x86[\xdf\xee\xb4\xfd\xe6\xd4H\x1aun\xe8\x1c" +
+	"\xdb<\xb0-\xf8F\x17{\xdeo\x08t\x94\xee\xf7\xe3" +
+	"5\xff\xbb(|a\xda\x9b\x09\x1fdp\xd4\x8c\xa2\xaf" +
+	"?c\x14r<\xbe\xe3\x07\x91\xb5\xc3\xfe\xf5f\xca\xe3" +
+	"l\x1fuP|i\x14\x1e~\xd7\xa8\xbdb\xe9h|" +
+	"\x9b\x9b\x97\xecx\xfb{\xf7<\xbd\xcf\x8e\x1d\x06\x8d\xa6" +
+	"J;|t\x05\x81\x0f\xbf\xbb\xe6\xbd\xfb\x1e\x9dq\xd0" +
+	"\x16wjFS\x83\x9c\x81_\xeb\x0bgTW\xfcc" +
+	"\xc7\xa9Cv\x8bm\x19M\xedm\x152\xfc\xeb\xce\xea" +
+	"\xc7\xd7\xa8\xef\xbc\x93\x90\x96\x9e\xb5\x83.P\xb2{\xb4" +
+	"\x17\x08|\xf8im\xc3\xf8?\xberD\xb8\xc1\xb4\x89" +
+	"\x82\x18^\xc5\xda7\xa7\xd6\xdd\xfa\xe5\xe1#\xb6\xd0|" +
+	"\xac\x80^\xec\xc0/\x85\xe7\xbe\xde9\xfdh\xca\x01;" +
+	"\x0bN\x88\x87\x0b\xa8z\x15L\x02q\xcbMx\xc2\xd1" +
+	"[n\x9c\xb4\xbe\xe5\x7f\xdeK\x09b\x1bnzV\xdc" +
+	"\x88,b\xfbM\xd3\x09\xe8\x87>\xbc\xc3\xbbg\xed\xde" +
+	"\xf7\xed\xaec\xcbM\xd4\xb7l\xbf\x09/v\xfe\xd2\xb7" +
+	"6\xaf^\xf5\xee\xfb\xa9!\xbd\xf0\x0d1\xa7\x90\x86\xf4" +
+	"\xc2Ib%~\xd2k\xdan\xff^\xfd\xd7\xca\x8e\xa5" +
+	"0\x8f(<!\x96R\xe6\xa2\xc2I\xe2\x1c\xca\xfc\xa1" +
+	"2\xe6\xc9\xa9O\xddw\xcc\xaee\xd5\x85\xf4\x15\xa6\x15" +
+	"\xe2\xd6\xc5\xb7o\xbd\xb5\xbd\xfd\x83\x0f\xec\xf1\x7fK\xa1" +
+	"\xa1\x86\x85\xf8\x0e\xd7\xbf\xb4'wX\xe5\xb1\xe3\xf6w" +
+	"<\\x\x0d2\x1c\xa3\x0c\xd5\x9b\xae\xdb\x1cx\xe1\xae" +
+	"\x936\x9f\xf0E!\xbd\xce\x8c\xa2M\x83\xf7<v\xe6" +
+	"\xcf\x84>\x81\xf1\xd3\xd3\x85T\xa1>\xa3?\x0d}t" +
+	"b\xc0\xf1#\xfa_\x88\xd0\x97\xd3?{\xf0\xc2\xd7\x0f" +
+	"\xad\x89\x9f\xa7\xd1\xbd\xe8\x848\xbc\x08\x8f2\xa4\x08o" +
+	"\xf0\xc9\xda\x81{\xf7\xfd\xae\xf8\xafv\xc74\xbe\x88\xae" +
+	"TSD\x81\xdc\xf0i\xfbv\xdf\xbb\xec\xaf]\x947" +
+	"XD\xcf\x11/\xc2\x83\xee\xcf\xde\xb7\xf6\x95\xc0\xb4\x8f" +
+	"mb\x1e(\xa2\xfapxW[\xfb\xc17\xe2g\xed" +
+	"W\xf0R\x11\xd5\xb4N\xba\xf8\xa8\xc9\xbf\xc8(\xfcr" +
+	"\xdbY\x9bU]*\xa2V\x95_\xd2\xd8\xaf\xf2\x9e\xbd" +
+	"g\x93<\x02\xf5\x1e\xc7\x8b\x9e\x17O\xd33\x9c*\xc2" +
+	"\x00r\xd7\xbe\xb7\xb4\xda\xbb\xa3\xe7\x9c\xb1f\xf1\xf3b" +
+	"[1\xc5\x9a\xc5\xe8jN\x96\xed\x99\xd9\xfe\xea\xc5s" +
+	"v\x99\xe6\x94Pk\x0d\x96\xa0L\x91\xdc\xf6\xe5\x83\xde" +
+	"\xbd\xf8\x89\x9d\xa1\xad\x84\x06\xf0\x0d\x94a\xfd\xa6\xb5\xef" +
+	"\xbc\xb5\xeb\xf3O\xecW\xd6Q\xf2\x08E\xe6\x94\xc1\xbc" +
+	"o)\x13l \x86r\x8a\xa7J\x9e\x15\xcf\x96\xf4#" +
+	"\xa4\xe4\xb3\x124&\xfd\xe7\xe1G\xda\xaf\x97\xe7~\x9a" +
+	"\xa2uB\xe9\x1b\xe2\xa0R\xfcMN\xe9^\xb1\x1d?" +
+	"\xe9\xcf\xce\xdf\xfa\xa3{\xc7}r\xd1fa\xcbKi" +
+	"<\xe2\x0a\xb7\xad/\x9e\xc8]\xc2w\xe2\x12_\x05K" +
+	"\xa9\xd8\x0bK\xf1\x99\x0e\xd6\xbd\xb8j\xcc\xc5~\xff\xb4" +
+	"\xc7\xba\xfd\xa5Ta\x0f\x97\xa2\xd8\xa5\xcf\xa4\x0f\xfe\xfd" +
+	"\xeb/\xff\xd3\xae\x8f\x97JiN\x02e\xc8P\xb4\xe6" +
+	"\x0f|\xce\x88C\xff\xb4m>\xa4\xac\x0e7\xff\xcb\xb7" +
+	"*\x06\xce\x94\xdf\xff\xdc\xfe\xd3\xcc2\x0a\x8b\xb2\xe9O" +
+	";k\xf7\xdc\xb6|\xde\x89\xcf\xed>\xa7\xa6\x8cj\xc2" +
+	"\x0c\xca\x90\xfb\xcb\xb4'~\xb6q\xc7\x176%\x8a\x97" +
+	"\xd1\xf8\xd74j\xfa\xe4\x0bs\xfe\xfe\x85-\x04\xcbe" +
+	"\xf4\xc8\xf3~\xf8\xcc\x8c\x1bN<\xfa\xa5\xfd\xa5\xa6\x95" +
+	"QOw']\xb4\xf1\x8e\xe8]Y\xf7\xe4\xe9v\xf0" +
+	"\xd7RF\xdfz\x15e\xf8\x83w\xd4\xb8\xa7\xc7\xfeL" +
+	"\xb7?\xe5ce?\xa16J\x19f?P~\xef\"" +
+	"\xff\x87\xba-\xf8\x1e-\x1b\x00D'}\xf4x4 " +
+	"kJA\x03/G\xc3\xd1\xf2\xcaht\x12\xfe9/" +
+	"\x12\x0aE\x16\x0f\xab\x95c2\xdf\xacJi|\x1a!" +
+	"i@\x88\x909\x85\x10\xa9\x0f\x0fR\x7f\x0e\xf4H\xbd" +
+	"\xaa\xc4\x16)1B\x08\x08\x96\x97\"\x00\x02b\xd2." +
+	"+\xfb5\xb9Q\xf1\x07\xc3\x0b\x0a\x02\x91\xb02\xacN" +
+	"Q\xe3\xae\x90\xa6JY\xe6\xd2r9!\xd2l\x1e\xa4" +
+	"&\x0e\x04\x00\x0f\x1eVP\xaa\x08\x91\xee\xe6A\x0aq" +
+	"\x00\x9c\x07\x95B\x08\xd6\x13\"5\xf1 i\x1c\x08<" +
+	"\xe7\x01\x9e\x10a!\xfe:\xc4\x83\xb4\x84\x83\x0a\xb5E" +
+	"\xd5\x94f\x10,\xd0e\xc8\xd4\x1aS\xe6\xc5U9\x04" +
+	"Yz\xe5\x99_\xe7_\xbb(\xf0s\xfc&\x8b\x80\x1e" +
+	"S\xe2\xaa\x12\xa8j!.MQ!\x83p\x90A\xa0" +
+	"BE\xa9\x03\x90e\x01\x81\x04{w\x87\x9b\x17\x0c\xd9" +
+	"\x0eg\xbb7<Go\x1e$\x0f\xd7\x93\x14]\x97\x9d" +
+	"A\xff\x0a\x14\x18R\xb0\xd70\x99\xd2lLuJC" +
+	"d\x91\x12k)P\x1bb\xf1z*AH\x03U\xea" +
+	"mJ0\xa2\x98\x10i\x18\x0f\x92\xcfv\xbd\xe3Q\xac" +
+	"1<H\x139\xf0\xaa\xa1\x88\xa6\xc2u\x04jy\x80" +
+	",\xcb!\x11@\xe2\x15H\x9df]F\xc0O\x9f\xa0" +
+	" \x10T\x1b\xe4X\xc0\x12\xe8\xaa\xaf\xc4\xf1\xb4\xa1\xc8" +
+	"b%v[(\x12\x89\x0d\xab\xf5\xca1\xb9\xab\xae\xc6" +
+	"l\xbaj\xa8\xc4L\x85xcj0\x12\x86>\x84\x83" +
+	">\xb6\xe59C\xf6PD\xf3k\xb2\x16WI-\x80" +
+	"]9\xabzR\xcee\x96r\xb6\xe4\x13\"i<H" +
+	"+l\xca\xb9\x1c\x95s\x09\x0f\xd2\xbd\x1c\xb46D\xc2" +
+	"\x9a\x12\xd6 K\xf7<s\xa0\xed\xf4\xc8\x99\x7fJ\x1c" +
+	"\xb5\xb5>\x1e\x0e\x84\x14\xdb\x13\x98\xf1\xc3x\x02\xf7\x02" +
+	"%\xaa\x01\x10\x0e\x80@E<L\xffL>\x080C" +
+	"v\xa3%\xe3)\xfa\xf0\xe9\x84\x98\xc5\x1a`\xc8K\x90" +
+	"\xca\x09'T\xbb\xc0\x0a\xe2\xc02Cal>\xe1\x84" +
+	"\xd1.\xe0L\x87\x0a\x0cV\x0aC\xf0w\xd9\xae\x0a\xc3" +
+	"I\xf8\xc0\xdd(k\x8a\x0f*\xe6Eb\x8d\x8a\xe6\x83" +
+	"Z\xb0\xa4\xc9HU\x09uqPkh\xa2\xda\xdc\xac" +
+	"\x12\xc6h{]\xe3\x01\x0a\x1a\x95\xc4S8\xdaS\xb9" +
+	"\xa5<h\xa5Z\\\x85,+\x9d\xb9\x12\xddQ\xc2\x01" +
+	"*\x17.\xef\x8e'-_l-\xefU\xc2\x01%\xc0" +
+	"\xae=Ia*\xa3\xd1\x9a\xb0\xaa\xc9\xa1\x90\x021\xeb" +
+	"\xb2Yz\x0c,o\x14\xa4|v\xd9\x0cj\x03\xf3\xfc" +
+	"\xc2\xd8:\xc2\x09Ex\xd9,-\x00\x8a~\xc9\x8c\x83" +
+	"\xc2p\xfcn\x90\xcb\x1d\x89*a\x1f\xe8\xf1p\x90n" +
+	"G \xe4\x03]\xd64%\x1c\x975\x02\x8a\x0f\xa44" +
+	"\x00+\x9b\"\xc4\xd1\x99\xd0\x13\x174)!4I\xaf" +
+	"\x9a|l\xe6\xdd\xf38\xd0\xa3rK(\"\x07T\xf4" +
+	"\xee\x09\x8d\xcc$\x1c~t\xbc\xd7\xc4\xab%\"\x87a" +
+	"\xef*!\xf6\xd5\xe7\xdb\xed1^\xaf6\xc4\x82Q\xe2" +
+	"\xd6\xd0\x1c\x05\xab\x84\xe1\x18>&+rHk\xa2\xb1" +
+	"\xa9!\x12SP{\\\xb2\xcd\x17vs\xc6Z\xd9\x1d" +
+	"Ke\xb3-\xa6\xc6\xd5\xa8\xd2\xa0\x0d\xab\xa8M\xf1\x1e" +
+	"\xf9\x96\x0a\xb8\xeb#\x11\x8d\x05\x85$K\x9b\xa9\xc4\xdc" +
+	"\x81`\x83F\xfd\x05u\x01#\xea\xe9\x19\x86\x17\x13\x02" +
+	"\x9c0h\x16!\xc0\x0b9\xc5\xf8\"a\xdc-8\x8f" +
+	"\xb8\x82J\xc0\x1bS\xb4X\x8b\x1e\x8b\x84BJ\xa0J" +
+	"&|\xc3\x02\xaf\xaa\xc9-j\x92\x8aY\xd2R\x9f4" +
+	"\x98*\x18\x03\x05\xc0*\x17\xc2\xf9z\xc2\x09\xa7Q\xc1" +
+	"\x18\x88\x02\x86z\x85cS\x08'\x1cv\x01\xc7\xb2\"" +
+	"+\x9b\x13:\xe7\x13N\xd8\xed\x02\xde\xac2\x01\xc39" +
+	"B\x07*\xdf6\x17X\x99#\xb0\xb4Sx\x18\xd7\xdc" +
+	"\xe8\x82t\xb3\x04\x08,\x9d\x16\xd6\xa1\xb2\xaftA/" +
+	"\xb3F\x06,_\x13\xe2\xb8f\xb3\x0b\\f\x19\x10\x18" +
+	"\x80F/\xcb\x093\\:^w\xa5\xa6)\xc4\xd5\x1c" +
+	"\xd5|\xa07\xd1+\x98\xbe\x80\x10b\xfeu\x9bL\xdc" +
+	"\xc1\x90\x12\xf0\x81\xbeX\xd6\x1a\x9a\xa6/R\x08\xc4|" +
+	"@\x7f\\\x1d\xa6z\xeb\x037j\x8b\x0f\xf4`\xc2H" +
+	"\x09\x04|\xd0\x9ax\xf5\xae\xae*\xe185\xcd\xad4" +
+	"G\xe9s\x8eb\xca \x0e\x87|B\xfc\x83\x81\x07\xff" +
+	"(\xc0\x08\x90F#\x808\x82\xd2\x87!\xbd\x10\xe9\\" +
+	"-\x8d\x02\xe2h(&\xc4\x9f\x87\xf4\x9b\x91\xce_K" +
+	"\x03\x81X\x04u\x84\xf8\x0b\x91>\x0e8\xc0e\xd2\x08" +
+	"\x11\xc7B\x15!\xfe\x9b\x91\xecC\xf6t\xc9\x03\xe9\x84" +
+	"\x88\xe3)}\x0c\xd2'\"\xbd\x17\xef\x81^\x84\x88\x95" +
+	"0\x8b\x10\xbf\x0f\xe9S\x91\xeeJ\xf3PX^C\xf9" +
+	"'\"\xbd\x16\xe9\xbd=\x1e\xe8M\x888\x8d\xf2OE" +
+	"\xfa\x1dH\xcf\xb8\xd6\x03\x19\x84\x883`\x0a!\xfeo" +
+	" \xfdn\xa4_\x03\x1e\xb8\x86\x10q\x0e\xd4\x13\xe2\x9f" +
+	"\x8d\xf4&HR\x7f7\xc2\x04p\xeb\xeb\x86\xbc\xdc\xfc" +
+	"`\xf8\x91\x9d\xa8\xebn\x02^-\x16\x94C\xa6\x97\xd4" +
+	"bAE\x9d\xaa\xcc#\xa0A/\xc2A\xaf\x9e\x00D" +
+	"+}@\x9b\x8f\x0d(r \x14\x0c+\x84\x9f\xa6B" +
+	"o\xc2Ao\xc6d\xfd\xad\xcb\xf5\xb1xT\xab\x0e\x13" +
+	">\xa0\xb2=\xf4&9\x1c\x98\x9e\x80\xa4n+\x057" +
+	"d\xd4\x83\xe1\x80\xb2\xc4\xdf$\x13Wqi\x19\xf5f" +
+	"\x99_\x01a\xd4U()\x0e\xf3j0\x8c\xcd\xfd0" +
+	"\xb5\x0c\xb0pH\x92\x8c\xbfY^2\xa1)\x1e^P" +
+	"\xd5\xa2\xf1\x8aZ\x0b\x80\xc7\xaf\xec\x9d\xd5\xbd\x13nT" +
+	"\x0a\xe2a-\x18\xaa\xc6\xa8\xf5o\x80\xa2)23k" +
+	"\x8b\x992\x7f%\xafi\"f-\xae\xfa\x13A\x00C" +
+	"\x00:\xb7Z>\xddn\x91]s\x12D\x19\x16\x8e\xec" +
+	"cnY\x8d[\xfax\x90\xa6\xda\xa0Y\x0d\xe2\x83\x89" +
+	"<H\xb5h\x95\x09l6\x0dO>\x99\x07\xe9\x1b\x9c" +
+	"\x01Z@\xb0:\x08F\xd8aXB\xb0\xaaY\x97M" +
+	"\x1d\x9c\x1e\"\x01\xda\x0d\xc8\xc3.\xca\x8e\xc6\xeb\x08\x91" +
+	"\xf2x\x90n\xe6\x80\xc9\\\x84\xd1\xb7\x90\x07i\x1c\xc6" +
+	"\xc7\xe0R\xa5\xaaES\x08\x98\xd9\x88\x1e\x8dE\x1ac" +
+	"\x8a\xaa\x1a\xf9\x96Y#v\x0c\x986`\x12+@\xf0" +
+	"`\x02d\x9b\x10\xf9\x89\x94\xa0\xd0\x12bt\xb1%\x98" +
+	";,7+\x0c`z#\xa1\x80\x12K\x81A\xe6n" +
+	"S\x83\xaaV\x10\x0a\xaaZ\xaa*;\xc0\x84\xa6\xa0\xaa" +
+	"Eb-\xa9\xbc\xc0x\xddx\x8b\xe8\x85{\xd3\x80\xc7" +
+	"Z\x12\xc0\x0a\xa3B\x11\x06\xbc\x11\x18\xf0X\x8f\x10X" +
+	"9K\x18\x84\x10Up\xe9\xec\x110\xabk\xf6\xb1|" +
+	".\x81\x95\xac\x17&\xa9\xa8\xaeVnX 7\x1a!" +
+	"\xd7\xf9\xc6L]\x1b]\xde\xcd\x95]\x1e\x98\xa6\xc2\x16" +
+	"*\xa1\xf9V6-\xaf\xb3\x14\x9am<\x0d\x15f*" +
+	"\x0f\xd2\x1d\xa8\xe4>C\xc9g\xa04\xb5<H\xb3\xaf" +
+	"F\x8b*b\x8a\x1aoVR\x9e9\xc5\x0b\xb0\x10\xdd" +
+	"\x1c\xd5.\xebdd\x83\x0f\xb2\xac\x0e\x9c\xe3=\xa4\xea" +
+	"\xac\xe9rm\x17Q\xe5d\xeeS,\xcb6\xcd]\xaa" +
+	"\xb2\xae\xa7\xd5\xd8)\x00\x82\xd5fJ\xd8M,\xe1\xea" +
+	"\x8d\xfb0k\xbc_\xd1\xec+\xa3\xd1\xe9\x89rHA" +
+	"$<\xa1I\x0e\xb3\x94\xbd\xb9k\x1a>%\xa1,\x13" +
+	"m\xe2W\xa2Z\x8d3$\xd5\xa3\x86\xe6\xd9qw\x1f" +
+	"\x03w\xbb\x1b#a\xc5\xca\x0e\xcd~\x83\x91\x1d&\xa7" +
+	"\xb2V\xce\x05\xcdVf\xc2\xca_\xc0J\x88\x82\x84@" +
+	"\xae\x06\xed\x885\xa5\x81U}\x85\xf1\xe5,3aU" +
+	"q`]ua8\x82\xb5\x1c\x97\x1eP\xd0\x87\xd7+" +
+	"\x14oU\x18\xd9\x9d\x0fZ\x13\x99\x7fW\x8ce\x13\xad" +
+	"\x96\xaa!\xafbP\x93\xd2\xa8l\xac \x0c\xb44O" +
+	"^9\"\x08\xb3\x08'd\xb8\xf4H\xd8`'\xbc\xaa" +
+	"v]1\xb9\x00\xb38\x16\xd4\xcc\xf4\xa0\xbb\x8c\xae\xbe" +
+	"ES\xd4n\xe2\xbf\xf3C\xd2\xb8\xc3kj\x92\x9f\xf2" +
+	"k\xb2K\x8b\xd3#\xdca\x82\xc5;\xb9rDU\x1c" +
+	"\xa2*\xcezeq\x0e\x87\xe8\xec\x0e\xa4\x078KO" +
+	"E\x99\xf2\xcfFz\x13\xd2\xf9^\x06XT8\x04\x8b" +
+	"\x01\xa4G\x91\x9e6\xc6@\x8b\xcd\x1c\xa2\xb6\x10\xd2\x97" +
+	" =}\xac\x81\x16\xe3\x1c\xa2<\x0d\xe9+\x90\xde\x0b" +
+	"\x0c\xb4\xb8\x9cC\x90\xba\x04\xe9\xf7r\x1c\x80\xcb\x00\x8b" +
+	"+9\xc4\xa8\xcb\x90\xbc\x1a\xd9{\x83\x01\x16WQ\xfa" +
+	"\x0a\xa4\xafEz\x06g\x80\xc56\xba\xfcj\xa4?\x8a" +
+	"\xf4kx\x03,>\xcc\xcd'\xc4\xff\x10\xd2\x9fD\xfa" +
+	"\xb5\xe5\x1e\xb8\x96\x10q\x0b=\xee\xa3H\x7f\x06\xe9}" +
+	"n\xf1@\x1fB\xc4m\x94\xfe8\xd2w\"=3\xcd" +
+	"\x03\x99\x84\x88\xdb\xe9:\xcf \xfdE\xa4_\xd7\xdb\x03" +
+	"\xd7\x11\"\xee\xa2\xd7\xf0k\xa4\xefA\xba\xfbz\x0f\xb8" +
+	"\x09\x11wSy^E\xfa>\xa4g\xa5{ \x8b\x10" +
+	"\xb1\x93\xae\xbf\x07\xe9o#]H\xf7\x80@\x88\xb8\x9f" +
+	"^\xc3\xef\x90~\x08\xe9\xd7\xf7\xf2\xc0\xf5\x84\x88\x07\xe8" +
+	"\xfao#\xfd}\xa4\x8b\xbc\x07DB\xc4\xa3\xf4\x1e\x0e" +
+	"!\xfdOH\xf7\xa4y\xc0C\x88x\x8c[C\x88\xff" +
+	"OH?\x83\xf4\xect\x0fd\x13\"\x9e\xe6\xbeO\x88" +
+	"\xff\x0c\xd2/r\x1cT\xc8\x0dZp\x91\x92\x8a\x94[" +
+	"\xa3J8\x10\x0c7\xa6~\xc3\xca\x8d)_8\xc1i" +
+	"{Rd\xba\xeb\xa8\x12S\x83\xaa\xa6\x10>l\x16\x8a" +
+	"\xba\xc00Z\xe4\xab\x84,k\xb4\xc5\xf0f\x94^\x95" +
+	"J\xd7\x17\xc6\xe5\x98\x1c\xd6\x82\x84\xb7\xbb\x9e\xd3\xcf\xed" +
+	"zb\xfat\xd8\xc2\\OHV\xb5\xbaH(D\xdc" +
+	"\xf5r\xc3\x02\xc8\xd2\xa7\xdc\xba~^I|\xd09\x86" +
+	"\xf0\xf1dx\xe6\x84L)\x88\x7f\x91B\xcbr\xb7\x11" +
+	"7Bm\xb3\xa8\x85\xa2O\x90\xe3*\x01\xbc\xc8\x09y" +
+	"\xe3+\xddK\xbf\xfd<\xbb\x15\xa7\x0c\xa05*\xc7U" +
+	"\xc5J\x13h\x02h\xaeg\\\xb0_\xc1{t\xb8\x03" +
+	"\xfc\xd6\x8c\x93\x09\x91'B$Lc\xa8JH\xf2w" +
+	"\xdf\x80\x88&\x87\xf0K[|\xed1\x9d\xc0l\x1f\xaf" +
+	"\xc8\xb1\xe8\xf4o(\x88\x9a\xeb;\x17H\x92\x0a\xd5\xc9" +
+	"\x15e\xabv\x88h\xcer\xccl\x96\x03X\x8bD\x10" +
+	"0\xc3Ow\xb9\x11\xf09\xa5\xd1~M\xae0v2" +
+	"\xea\xa8\xe9\xb69\x05\x08o\x7fuq\xc9O\xfe{\xa3" +
+	"\xb0\xb0\x98p\x82\x82\xa1\x87\xb5(\x80\x8d\x8c\x09w\xe2" +
+	"\x0e\xd30\xf4\xb0\xd9\x01`\xc3b\x18/9\xa1\xd4\x05" +
+	"\xbc\xd9\x0f\x02\xd6\xeb\x17F\x14\xd3\x82\x99\x97\x06\x02\x1f" +
+	"\xb8\x03\x910\xfe\x0f\xcf\xeb\x03/-\xf3\xf7\x1cA(" +
+	"\xcbe\x8b\x82F\x08qNn\x92\x8bU\xe6Z\xb6z" +
+	"r\xb1S=\x191^\x80\x07)jC1\xcdU\xf6" +
+	"n\x07\x9f\xe8vTY\xdd\x0e/\xcdj\xcdh\xa6\x06" +
+	"\x1b\xc3\xb2\x16\x8f\xa1\xc9$h\xad\x89R\x1e\x08\xfa\xee" +
+	"\x9f~\xdc\xf1\xb5\x85s\x9f\xbarxcG\x135\xe1" +
+	"y\x91\xe4\xc2x\xbeu\x10\xf3\x1c1\xfb9 q\x8e" +
+	"zKd\xb30\x1e\xc7sDy\x90\xd6r\xdd\x15\x16" +
+	"\xba\xad\xdc;&\xf3\x97\xad\xa1'\x9dkR$\xac0" +
+	"\xa8\x7fEX\xbf\xca\x82o]\xb0~\xf2\xc6}\x1cK" +
+	"\xa5]\x10.\xab\xde\x9avh\xdf\xbc\xcais\xd4\x8f" +
+	"Q<Hc8|SMSb\xd6uD\xe3\xf5\xa1" +
+	"\xa0\xda\xa4\x10\x88\xf5X\xd9\xe8\x9a\x99Zu\xda+=" +
+	"8&9j0\xbc\x00\x04k\x1a\xe7+b\xe5\xa44" +
+	"\xa2:\x1cP-A\xba\xedH\xc6\x1a\x15+\xd5Hj" +
+	"08\xad\xe8\xd4`\xe8r\xff\xac\x96\x1er\xba\x7f[" +
+	"\xb7\xccl\x96\xd5%P\xfad\x0e\xbc\xf8\xf6)\x8f\xbd" +
+	"@Q\xa2\x98\xe0\xa2\xed]6\x83be\xcc`\xc8\xc0" +
+	"\x97\x86\x8bpV\x01\xa7Wh]\xa4\xc4\x02\xc1\x064" +
+	"\x19s^2\x810\xae\xd4\xaam)9\xa8V\x8e\xc0" +
+	"\xfa\xf3\xc0fQ\x05\xa9.\x91#\xb0\xe1=\xdbT\xc4" +
+	"\xf8*\x96#\xb0\xa1\x03`S\xa3\xc2\xf0r#G`" +
+	"\xbd\x1c\x02\xaa\x0fZ\x13\xc9?m\x19\x19-\xa4\xee\xab" +
+	">\xb6~Br\x8ayU\xed\x84\x1e\xed\xd0i\x97:" +
+	"\xdb.V\x159\x86[\xb0I[\xc7-\x1c\xab|N" +
+	"mPV1\x1b\x86\x86\xa5\xd8;\xb0\x8dj\xc7\xdb<" +
+	"\xbc\xf0\xe3d\xd7\xd5\xb3*\xb1\xdc\xc7cn\xb1<\xdf" +
+	"j?2MZYN\x88\xb4\x8c\x07i\xb5\xcdG\xaf" +
+	"B\xe2\x0a\xc3\x1d\x9b>\xba\x0d\x89\xf7\xf2 =\x849" +
+	"\x08Os\x10a\x13*\xe2\x03<H;\x93\xea|\x15" +
+	"1EV-/]\x11P49\x182\xff\x8c\xc4\xb5" +
+	"h\\K\xb2\x1bC_\x95@\xcf\xbe\xd3\x965\xaaj" +
+	"\x01\xcb\x08U\xd5ld]I\x1f\xba\x9b2\xab\x0dE" +
+	"\xb9\x94X\x0b\x9a\x82\x87\x9a\x02\x9bh\x046\xfb(l" +
+	"\xc0t\xb9\x0d1\x0b\x9b\xbb\x006K#,\xff6\xe1" +
+	"\x848\x9a\x02\x1b-\x076E,\x041\x95\x95\x11\xb3" +
+	"\xb0\x89(`\x13\xec\xc2\x8cb\xc3\xbc\xd2\xcc\x09\x12\xb8" +
+	"p\xffc\xe9df\xe7:a\xfc\x14\x8aut\x86\xec" +
+	"\x8c\x1eHCH\x91cR\\\x06\x0a\xce\xc3\x0a\xd2X" +
+	"\xa9\x9a\xf0\x91\x98\x0f\xbct\x12\xc0\x07:\xebs\xd2\x1f" +
+	"\xa6\"\xb5\xc9r\xd8KK\xe6\xd4\xfe\xa9\x1a\x0c\xca\xa7" +
+	"*\x9d\x9dO\x1bX\x08{\xdc\xe1HX\xa1\x01\xda\x1b" +
+	"l\x96\x1b\x95\xcb\x16\xb0\xcc\xc2\xcd\xffKX\xe1\x923" +
+	"w#\x96\x1b\xe0\x95M\xe6\x02\x1b\x83\x15\x84:VU" +
+	"0\xd2{\xda\x14r,Shq\x95.\xe9J\xdc\x8f" +
+	"\xb1\"\x1b7\x0364v\xf9\x15\x1d\x07:Lwc" +
+	"\xbb\xa4\xf2\xcb\\\xd2\xd5\xcc\xb6\xf4`\x17\x89f\xbcc" +
+	"\xbb\xf6jFV\xba\x14\xeb/\xd7\x1f\xb0\xe3\xa7+\x99" +
+	"j\xe9\xa6\xb0\xdc\xadcHt\x7f\xbb\x1b_\xb2\x17B" +
+	"\xb3\xec\xf3\x85\x0e\xbae._\xdb\xe4\x92U\xc5f+" +
+	"u\xf4\xfesfQ[\xc9.'D\x8f)\x0dJp" +
+	"Q0L\xa0\x91\xa12L\x9f\x1b+\x8c\x19\xa3T\xe9" +
+	"\x99\x96%\xd7\x0eS\xa4\xbf\x8a\xa1\x87\x94(1}\x81" +
+	"3\xe8\xbb\x1c\xdaH\xca\xd8\xbf\x8a\xba9\x9f\xaf\x1b\xb7" +
+	"\xed\xd8&p\x8a\x9b\xe5V\xdc\xacP\x16)a{\xe4" +
+	",\xfa\xdb\xb17Of-\xfd,9r\xf6\xea\xae\xff" +
+	"\xcf\xae\xa4\x0bZ\xac\x8a\x87+\x02!\xa5N\x99g`" +
+	"\xa3\x9e;NUN\x1d'[\x85\xbek\xba\x90(x" +
+	"X\xd9L@\x09kA\x8dV\xa1\x93\xe1;\xb0\xd9\xa4" +
+	"\x0amB\x93\xd2\xb0\xe0j3\xb0\xf2\xcb\xcc\xcd}\xc5" +
+	"\x0c\xac\xe7P\xdfc4N\x94\x8c\xcd\xb2j\xb7Jn" +
+	"8\xbb\xee\xe7\xef\xba\x9f@a=\xb7+\x9a]4\x87" +
+	"\xa6\x93\xa0\\\xba\x933b\xb17\x11z\xff\x0d=V" +
+	"`>\xc6K\x9d\x0c\xedNY\xc3\xcfP\xec\xadm\x92" +
+	"U\xc5\x8e\xe8\x8a-Dgj\xe0\xca:\x1bzc\x1a" +
+	"\xd86\x8b\x10i5\x0f\xd2\x0f9\x80D\xf5`\x03^" +
+	"\xf1Z\x1e\xa4\x07l\x88\xae\x1d\xf3\xf3\x1f\x1a0\xcf\x1b" +
+	"\xc5\xfd\xc0m\x09\x91\xd0\x84@\xa2\x16f\xef'i\x89" +
+	"\x1a\x18\xe1m\x83\x93F6l\xea\x82\xe3tew\xc9" +
+	"\x08K\xc5\x8dd\x84\xfd\xe3\x1d`c\xf2\x82T\xccF" +
+	"\xa9\xd8?1\x03\xf6\xef\xd8lskl\xe2\x16\xd8\xbf" +
+	"\xae\x12\x86\xcc\xa2\xc9\x88Q\xe6\xf3\x81\xbbI\x09\x05\xe8" +
+	"H\x95\xd1-'\xbc\x92\x14\xb4\xd3z\x1aJs\x9e\xc6" +
+	"tr\xb7\x0e\xdd\xdf.P\xc8\xe7\xd0y\xedR\xb3\xa5" +
+	"\xae\xb7\x9b\xcekr\xdd\xca\xa1\xf3a\x1f\x83LT\x82" +
+	"\xfc\xc4\xdb$;\xcd@8&\xdd\x0ec\xc0W\x18\xc6" +
+	"\x9d\xad>\xd1\x15\xeb\xa9\x87\xec\xe4\xf0\xbb\x0e\xa7\xa54" +
+	"\xc9\xb2\xac\x7f\x13v\xb9|\xc9\x1aa\xf8\x0f\xcd\xa5\x9a" +
+	"\xb3\x85\xc9e\xd8\x1e\x875\x9cU\xaa\x9b\x9a\xc5\x7f`" +
+	"\xb2\xc3\xde\xd3ux\xf3.\xe5O\xa51\x1eN1\xe4" +
+	"+r\x97\x0e+\xd7w\xc9\xb1{\x9a\xd1q\x1c&O" +
+	"\xac\xf8\x7f\x01\x00\x00\xff\xff\xfba\xc9\xc7"
 
 func RegisterSchema(reg *schemas.Registry) {
 	reg.Register(&schemas.Schema{
 		String: schema_f783b1efe4e5d4ec,
 		Nodes: []uint64{
+			0x80242ca648d1f95e,
 			0x810863ab5ea8c6c9,
 			0x81133b4303ec6138,
 			0x817f307db4344e49,
@@ -9340,9 +11957,11 @@ func RegisterSchema(reg *schemas.Registry) {
 			0x864cc33213484ad9,
 			0x86f66a3b3589eda6,
 			0x88bbda9ebadb6aea,
+			0x8ceb7c46eccd4f9e,
 			0x8d1631b4d74110bc,
 			0x8d187a49aad68a0c,
 			0x8dc9560005a58bf7,
+			0x8e8052e561e36575,
 			0x8efe136db452ee28,
 			0x91525e6ba988a1b5,
 			0x91de4d52d6c756f0,
@@ -9357,27 +11976,41 @@ func RegisterSchema(reg *schemas.Registry) {
 			0x9ee345687eb83210,
 			0x9f093b9991fcbeb6,
 			0x9f8e6579f17c3675,
+			0xa095870b95297a1f,
 			0xa45bf9d06760cfec,
+			0xa74046f3bd4529b3,
+			0xa8f0241ce28be3ae,
 			0xa8ff5b855c338800,
 			0xab3043493c0dc41a,
+			0xab75b97befb7f36e,
 			0xaeb55c23662e7ccc,
 			0xaf37eb336affdee4,
+			0xb0f16166a9a93e65,
+			0xb197bb81c75bf7a9,
 			0xb29eeb492fd30bbf,
 			0xb35a8ee353c3b93c,
 			0xb45ad2aaa463b509,
+			0xb48902e82e292e42,
 			0xb5355dddfd5eccfd,
 			0xb5d987dd40c5ef53,
 			0xb66014985ec6ce0c,
 			0xb9472b23237f2553,
+			0xb94cb5d8099baef5,
 			0xbc96523b1fd528e2,
 			0xbca3aec17a3f39ef,
 			0xbeccde9ee178c99d,
 			0xc0ad573832064228,
+			0xc33808b3ca350578,
+			0xc4248d5eb1cf602b,
 			0xc4c16f736d5c89ac,
 			0xc6a9b5427f51ccd9,
+			0xc7e9f47511bf0638,
 			0xc9d03e63a1beee6f,
+			0xca69891c6d39c91b,
 			0xcb4df76e76e68a97,
 			0xcbfb248c6f93b3a8,
+			0xccaf7b8fd0b37834,
+			0xd25500a487da8a86,
 			0xd4e5b3f63f455571,
 			0xd6d6738aa8004559,
 			0xd7bf00db3d6350f3,
@@ -9385,9 +12018,11 @@ func RegisterSchema(reg *schemas.Registry) {
 			0xd94fc94bb711fe1c,
 			0xda90798e4723a92d,
 			0xdcc78cc41f58dfd4,
+			0xdcd885889ece7a6a,
 			0xdd3627628f4e8949,
 			0xdd87ae4cac3865df,
 			0xdede95953eaa4e32,
+			0xe1dd41241ec4bd12,
 			0xe35bbb649e0e9d45,
 			0xe7eca5c4209d3109,
 			0xe8ffd7e11ae2e46c,
@@ -9406,10 +12041,13 @@ func RegisterSchema(reg *schemas.Registry) {
 			0xf8f03c8496aa6ab2,
 			0xf90244328ead3002,
 			0xfa17f83885bc52d2,
+			0xfabec5cf2005b035,
 			0xfad4291903d38a31,
+			0xfcdc61561c3f7ee8,
 			0xfce2667d46c450c9,
 			0xfdb3999cab04a71e,
 			0xfdf45df7484f2c68,
+			0xfea4e21b55b09466,
 			0xff287b105b705867,
 			0xff9c39af3c2c1fd3,
 			0xffdf5376843a985c,
