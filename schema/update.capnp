@@ -317,7 +317,7 @@ interface AppInstaller extends(AppList) {
   # `bad-bundle-name`, and as `not-granted` if this AppInstaller was made without that name.
 
   uninstall @1 (names :List(Text), keepState :Bool) -> (refusal :Keystore.Refusal);
-  # Uninstalls the package that consists of the bundles `names`, at most 16. It is no longer published, its programs are
+  # Uninstalls the package that consists of the bundles `names`, at most 8. It is no longer published, its programs are
   # stopped, and the state of its bundles is removed, or stays for their next install with `keepState`. Durable when it
   # returns; if its programs have not ended within 20 s, the rest follows later, and the package cannot be installed
   # again before. Refused as `unknown-app`, as `apps-together` if `names` are not exactly the bundles of a package, as

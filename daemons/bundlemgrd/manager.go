@@ -58,7 +58,7 @@ func (m *manager) Query(_ context.Context, call bundle.BundleMgr_query) error {
 	if err != nil {
 		return err
 	}
-	b, found := m.shelf.now().bundle(name)
+	_, b, found := m.shelf.now().find(name)
 	res.SetFound(found)
 	if !found {
 		return nil
@@ -117,8 +117,8 @@ func (m *manager) HandPayload(_ context.Context, call bundle.BundleMgr_handPaylo
 	if err != nil {
 		return err
 	}
-	p := m.shelf.now()
-	if _, found := p.bundle(name); !found {
+	p, _, found := m.shelf.now().find(name)
+	if !found {
 		return errUnknownBundle
 	}
 	payload, err := p.set.OpenPayload(name)
@@ -133,8 +133,7 @@ func (m *manager) HandPayload(_ context.Context, call bundle.BundleMgr_handPaylo
 
 // open opens a file of a published bundle as a blob, within the client's quota.
 func (m *manager) open(name string, file opener) (*blob.Blob, error) {
-	p := m.shelf.now()
-	b, found := p.bundle(name)
+	p, b, found := m.shelf.now().find(name)
 	if !found {
 		return nil, errUnknownBundle
 	}

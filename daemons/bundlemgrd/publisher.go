@@ -8,18 +8,22 @@ import (
 	"nexus/capnpgen/bundle"
 	"nexus/daemons/convert"
 	"nexus/daemons/logclient"
+	"nexus/daemons/vat"
+	"nexus/libupdates/apps"
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/durable"
+	"nexus/libupdates/nxb"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
 )
 
-// A publisher serves SlotPublisher.
+// A publisher serves SlotPublisher, of the system or of a package of apps.
 type publisher struct {
+	app   string // the package; empty: the system
 	files durable.ReadFS
 	log   *logclient.Log
 	shelf *shelf
-	turn  chan struct{} // holds one token: the right to publish
+	turn  chan struct{} // holds one token: the right to publish, of all publishers
 }
 
 func newPublisher(files durable.ReadFS, log *logclient.Log, shelf *shelf) *publisher {
@@ -39,12 +43,10 @@ func (p *publisher) SetActiveSlot(ctx context.Context, call bundle.SlotPublisher
 	if err != nil {
 		return err
 	}
-	select {
-	case <-p.turn:
-		defer func() { p.turn <- struct{}{} }()
-	case <-ctx.Done():
-		return ctx.Err()
+	if err := p.await(ctx); err != nil {
+		return err
 	}
+	defer p.end()
 	slot := convert.SlotOf(call.Args().Slot())
 	if err := p.publish(ctx, slot, digest, call.Args().Boot()); err != nil {
 		p.log.Warn("cannot publish", "slot", slot, "reason", refusal.Of(err), "error", err)
@@ -53,6 +55,18 @@ func (p *publisher) SetActiveSlot(ctx context.Context, call bundle.SlotPublisher
 	return nil
 }
 
+// await waits for the turn.
+func (p *publisher) await(ctx context.Context) error {
+	select {
+	case <-p.turn:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (p *publisher) end() { p.turn <- struct{}{} }
+
 // publish publishes the contents of a slot and prints the marker, unless that publication is already current. The
 // caller holds the turn. A publication for an earlier boot attempt than the current one is refused as Superseded, and
 // that of a staged set as SlotMismatch: nothing runs before it was switched to.
@@ -60,7 +74,7 @@ func (p *publisher) publish(ctx context.Context, slot bootctl.Slot, digest nxs.D
 	if slot == bootctl.Staged {
 		return refusal.New(refusal.SlotMismatch, "a staged set is in no slot")
 	}
-	now := p.shelf.now()
+	now := p.now()
 	if now.same(&publication{slot: slot, digest: digest, boot: boot}) {
 		return nil
 	}
@@ -71,8 +85,73 @@ func (p *publisher) publish(ctx context.Context, slot bootctl.Slot, digest nxs.D
 	if err != nil {
 		return err
 	}
-	p.shelf.put(next)
-	p.log.Announce(ctx, fmt.Sprintf("bundlemgrd: slot %s active", slot))
+	if p.app == "" {
+		p.shelf.put(p.shelf.now().beside(next))
+		p.log.Announce(ctx, fmt.Sprintf("bundlemgrd: slot %s active", slot))
+		return nil
+	}
+	return p.publishApp(ctx, next)
+}
+
+// now returns what it has published.
+func (p *publisher) now() *publication {
+	if p.app == "" {
+		return p.shelf.now()
+	}
+	return p.shelf.now().ofApp(p.app)
+}
+
+// publishApp publishes a package, unless another set has one of its names.
+func (p *publisher) publishApp(ctx context.Context, next *publication) error {
+	next.app = p.app
+	now := p.shelf.now()
+	for _, other := range append([]*publication{now}, now.apps...) {
+		if name := other.meets(next); name != "" && other.app != p.app {
+			return refusal.New(refusal.NameTaken, "another published set has a bundle %s", name)
+		}
+	}
+	p.shelf.put(now.with(next))
+	if !next.digest.IsZero() {
+		p.log.Announce(ctx, fmt.Sprintf("bundlemgrd: app %s slot %s active", p.app, next.slot))
+	}
+	return nil
+}
+
+// App returns the publisher of a package.
+func (p *publisher) App(_ context.Context, call bundle.SlotPublisher_app) error {
+	name, err := call.Args().Name()
+	if err != nil {
+		return err
+	}
+	if err := nxb.CheckName(name); err != nil || p.app != "" {
+		return errors.Join(errors.New("cannot publish app: it has no such name"), err)
+	}
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	app := &publisher{
+		app: name, files: durable.Below(p.files, apps.Dir+"/"+name), log: p.log, shelf: p.shelf, turn: p.turn,
+	}
+	return res.SetPublisher(bundle.SlotPublisher_ServerToClient(app))
+}
+
+// RetainApps ends the publications of all other packages.
+func (p *publisher) RetainApps(ctx context.Context, call bundle.SlotPublisher_retainApps) error {
+	call.Go()
+	list, err := call.Args().Names()
+	if err != nil {
+		return err
+	}
+	names, err := vat.Texts(list)
+	if err != nil {
+		return err
+	}
+	if err := p.await(ctx); err != nil {
+		return err
+	}
+	defer p.end()
+	p.shelf.put(p.shelf.now().retaining(names))
 	return nil
 }
 

@@ -40,7 +40,7 @@ type watch struct {
 // tell sends the observer the current publication, unless there is none or the observer has it already.
 func (w *watch) tell(ctx context.Context) (more bool, err error) {
 	current := w.shelf.now()
-	if current == w.told || current.slot == bootctl.None {
+	if current == w.told || current.slot == bootctl.None && len(current.apps) == 0 {
 		return false, nil
 	}
 	answer, release := w.observer.OnPublished(ctx, func(p bundle.PublicationObserver_onPublished_Params) error {

@@ -3,6 +3,7 @@ package execd
 import (
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"nexus/daemons/plat"
@@ -37,7 +38,7 @@ func BenchmarkLoad(b *testing.B) {
 			used, _ := connected(b, way.mgr)
 			holding := vat.NewHolding("BundleMgr")
 			holding.Renew(used)
-			s := &supervisor{bundles: holding, loading: make(chan struct{}, 1)}
+			s := &supervisor{handing: &sync.Mutex{}, bundles: holding, loading: make(chan struct{}, 1)}
 			b.SetBytes(int64(len(program)))
 			for b.Loop() {
 				payload, err := s.load(b.Context(), way.spec)

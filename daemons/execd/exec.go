@@ -61,12 +61,12 @@ func (s *supervisor) lookUp(ctx context.Context, name string) (spec, error) {
 	if err != nil {
 		return spec{}, err
 	}
-	all, err := readSpecs(p)
+	published, err := readPublication(p)
 	if err != nil {
 		return spec{}, err
 	}
-	s.assign(all)
-	for _, found := range all {
+	s.apps.assign(published, false)
+	for _, found := range published.all() {
 		switch {
 		case found.name != name:
 		case !slices.Contains(found.abilities, nxb.AbilityMain):

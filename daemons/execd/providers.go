@@ -9,8 +9,9 @@ import (
 	"nexus/daemons/vat"
 )
 
-// A provider is a service of the current publication as its clients see it, whichever program serves them.
+// A provider is a service of a current publication as its clients see it, whichever program serves them.
 type provider struct {
+	of     *supervisor         // of the system, or of a package of apps
 	lost   []uint64            // links that its last program served
 	parked []vat.ForwardedLink // links that have arrived since
 	next   chan struct{}       // not nil while it is replaced: closed when its successor serves, or will not
@@ -19,14 +20,14 @@ type provider struct {
 // maxParked bounds the links that wait for one service.
 const maxParked = 256
 
-// publish makes these the services of the current publication; started are those that do not go on. Clients of what
-// served before wait until its successor serves, or has failed.
-func (c *forwarder) publish(names, started []string) {
+// publish makes these the services of the supervisor's publication; started are those that do not go on. Clients of
+// what served before wait until its successor serves, or has failed.
+func (c *forwarder) publish(of *supervisor, names, started []string) {
 	started = slices.DeleteFunc(slices.Clone(started), func(name string) bool { return !c.missed(name) })
 	gone := map[string]*provider{}
 	c.mu.Lock()
 	for name, p := range c.providers {
-		if !slices.Contains(names, name) {
+		if p.of == of && !slices.Contains(names, name) {
 			p.giveUp()
 			gone[name] = p
 			delete(c.providers, name)
@@ -38,6 +39,7 @@ func (c *forwarder) publish(names, started []string) {
 			p = &provider{}
 			c.providers[name] = p
 		}
+		p.of = of
 		if p.next == nil && slices.Contains(started, name) {
 			p.next = make(chan struct{})
 		}

@@ -18,17 +18,21 @@ import (
 
 // A publication is what bundlemgrd has published, as far as execd needs it.
 type publication struct {
-	slot   bootrecord.Slot
-	digest []byte
-	boot   uint64
-	all    []spec   // its bundles, in byte order of their names
-	specs  []spec   // the services among them
-	quorum int      // how many of the optional ones must be healthy
-	powers []string // that any of its bundles asks for
+	app     string // the package of apps; empty: the system
+	slot    bootrecord.Slot
+	digest  []byte
+	boot    uint64
+	bundles []spec // in byte order of their names
+	quorum  int    // how many of the optional services must be healthy
+
+	// Of the system's: those of packages of apps, and whether these are all.
+	apps     []publication
+	complete bool
 }
 
 // A spec is one bundle as it is to be run.
 type spec struct {
+	app       string // the package of apps that it is of; empty: the system
 	name      string
 	version   string
 	identity  bundlestate.Identity
@@ -45,7 +49,7 @@ type spec struct {
 	size      int64
 	slot      bootrecord.Slot
 	native    bool   // its manifest says that it exports Service
-	user      uint32 // that its program runs as, where initd is root; see supervisor.assign
+	user      uint32 // that its program runs as, where initd is root; see users
 	// optional says that a commit does not need this bundle.
 	optional bool
 }
@@ -56,28 +60,63 @@ func (p publication) same(q publication) bool {
 	return p.slot == q.slot && p.boot == q.boot && bytes.Equal(p.digest, q.digest)
 }
 
+// readPublication reads a publication of the system, with those of apps.
 func readPublication(m bundle.Publication) (publication, error) {
+	apps, err := m.Apps()
+	if err != nil {
+		return publication{}, err
+	}
+	p, err := readOne(m)
+	if err != nil {
+		return publication{}, err
+	}
+	p.complete = m.Complete()
+	for i := range apps.Len() {
+		app, err := readOne(apps.At(i))
+		if err != nil {
+			return publication{}, err
+		}
+		p.apps = append(p.apps, app)
+	}
+	return p, nil
+}
+
+// services returns the services among the bundles.
+func (p publication) services() []spec {
+	return slices.DeleteFunc(slices.Clone(p.bundles), func(s spec) bool {
+		return !slices.Contains(s.abilities, nxb.AbilityService)
+	})
+}
+
+// all returns the bundles of the system and of apps.
+func (p publication) all() []spec {
+	all := slices.Clone(p.bundles)
+	for _, app := range p.apps {
+		all = append(all, app.bundles...)
+	}
+	return all
+}
+
+// powers returns what any bundle of the system or of an app asks for.
+func (p publication) powers() (all []string) {
+	for _, s := range p.all() {
+		all = append(all, s.powers...)
+	}
+	return all
+}
+
+// readOne reads one publication by itself.
+func readOne(m bundle.Publication) (publication, error) {
 	digest, err := m.IndexSha256()
 	if err != nil {
 		return publication{}, err
 	}
 	p := publication{slot: m.Slot(), boot: m.Boot(), quorum: int(m.Quorum()), digest: bytes.Clone(digest)}
-	all, err := readSpecs(m)
-	if err != nil {
+	if p.app, err = m.App(); err != nil {
 		return publication{}, err
 	}
-	for _, s := range all {
-		p.powers = append(p.powers, s.powers...)
-	}
-	p.all, p.specs = all, servicesAmong(all)
-	return p, nil
-}
-
-// servicesAmong returns the services among bundles.
-func servicesAmong(all []spec) []spec {
-	return slices.DeleteFunc(slices.Clone(all), func(s spec) bool {
-		return !slices.Contains(s.abilities, nxb.AbilityService)
-	})
+	p.bundles, err = readSpecs(m)
+	return p, err
 }
 
 // readSpecs reads all bundles of a publication.
@@ -87,6 +126,10 @@ func readSpecs(m bundle.Publication) (all []spec, err error) {
 		return nil, err
 	}
 	publisher, err := m.Publisher()
+	if err != nil {
+		return nil, err
+	}
+	app, err := m.App()
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +143,7 @@ func readSpecs(m bundle.Publication) (all []spec, err error) {
 		if err != nil {
 			return nil, err
 		}
-		s.publisher, s.set = bytes.Clone(publisher), bytes.Clone(digest)
+		s.app, s.publisher, s.set = app, bytes.Clone(publisher), bytes.Clone(digest)
 		if slices.Contains(s.abilities, nxb.AbilityData) {
 			trees[s.name] = s
 		}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"capnproto.org/go/capnp/v3"
@@ -66,8 +68,8 @@ func newSupervisor(ctx context.Context, b *vat.Endowments, host plat.Host, log *
 	if err != nil {
 		return nil, err
 	}
-	return &supervisor{
-		host: host, log: log, settle: settle, groups: groups, users: users,
+	s := &supervisor{
+		host: host, log: log, settle: settle, groups: groups,
 		verity:     plat.Verity{},
 		bundles:    b.Use("BundleMgr"),
 		sinks:      b.Use("LogSink"),
@@ -79,7 +81,12 @@ func newSupervisor(ctx context.Context, b *vat.Endowments, host plat.Host, log *
 		changed:    vat.NewNotifier(),
 		loading:    make(chan struct{}, maxLoading),
 		starting:   make(chan struct{}, maxLoading),
-	}, nil
+		handing:    &sync.Mutex{},
+		runs:       &atomic.Uint64{},
+		life:       ctx,
+	}
+	s.apps = newAppRuns(s, users)
+	return s, nil
 }
 
 // groupsOf takes the place for bundles' control groups from the endowments; nil if the machine has none.

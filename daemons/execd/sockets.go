@@ -136,7 +136,7 @@ func (s *supervisor) keepSockets(ctx context.Context, p publication) {
 	defer cancel()
 	err := s.sockets.holder.Call(ctx, func(client capnp.Client) error {
 		answer, release := rpc.BundleSockets(client).Keep(ctx, func(k rpc.BundleSockets_keep_Params) error {
-			return vat.SetTexts(k.NewPowers, p.powers)
+			return vat.SetTexts(k.NewPowers, p.powers())
 		})
 		defer release()
 		_, err := answer.Struct()

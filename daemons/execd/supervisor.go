@@ -21,8 +21,7 @@ type supervisor struct {
 	host       plat.Host
 	log        *logclient.Log
 	settle     time.Duration
-	groups     *plat.Groups // nil: the machine has none for bundles
-	users      plat.UserRange
+	groups     *plat.Groups   // nil: the machine has none for bundles
 	verity     durable.Verity // the kernel's, by which it verifies payloads
 	bundles    *vat.Holding
 	sinks      *vat.Holding
@@ -31,13 +30,14 @@ type supervisor struct {
 	forwarder  *forwarder
 	sockets    *sockets
 	trees      *trees
-	runs       atomic.Uint64   // how many programs were started on demand
+	runs       *atomic.Uint64  // how many programs were started on demand
 	changed    *vat.Notifier   // something about the publication or a service
 	loading    chan struct{}   // a token for each payload that is being loaded
-	handing    sync.Mutex      // held while a file is asked for
+	handing    *sync.Mutex     // held while a file is asked for
 	starting   chan struct{}   // a token for each program that is being started, its payload loaded
 	running    sync.WaitGroup  // the services, of earlier publications as well
 	life       context.Context // the daemon's
+	apps       *appRuns        // those of packages of apps; nil for one of them
 
 	mu       sync.Mutex
 	current  publication
@@ -48,13 +48,20 @@ type supervisor struct {
 	stuck    []stuck
 }
 
-// run follows publications until ctx ends. It returns once everything has ended.
+// run follows publications, of the system and of apps, until ctx ends. It returns once everything has ended.
 func (s *supervisor) run(ctx context.Context) {
-	s.life = ctx
-	news := make(chan publication, 1)
+	news, own := make(chan publication, 1), make(chan publication)
 	go s.bundles.Each(ctx, func(ctx context.Context, client capnp.Client) {
 		s.subscribe(ctx, bundle.BundleMgr(client), news)
 	})
+	var apps sync.WaitGroup
+	apps.Go(func() { s.apps.follow(ctx, news, own) })
+	s.follow(ctx, own)
+	apps.Wait()
+}
+
+// follow runs what is published until ctx ends. It returns once everything has ended.
+func (s *supervisor) follow(ctx context.Context, news <-chan publication) {
 	defer s.running.Wait()
 	for {
 		select {

@@ -14,14 +14,11 @@ import (
 // the others end, each once its successor is ready to start.
 func (s *supervisor) switchTo(ctx context.Context, p publication) {
 	s.prepareData(ctx, p)
-	s.assign(p.all)
-	p.specs = servicesAmong(p.all)
-	s.keepSockets(ctx, p) // before anybody hears of the publication: it may need nothing else to be healthy
 	holds := s.holding(ctx, p)
 	var started, ended []*service
 	s.change(func() { started, ended = s.succeed(ctx, p, holds) })
 	all, anew := namesOf(p, started)
-	s.forwarder.publish(all, anew)
+	s.forwarder.publish(s, all, anew)
 	s.log.Info("services of a publication", "slot", p.slot, "boot", p.boot, "all", strings.Join(all, " "), "start",
 		strings.Join(anew, " "))
 	for _, service := range ended {
@@ -34,7 +31,7 @@ func (s *supervisor) switchTo(ctx context.Context, p publication) {
 
 // namesOf returns the names of the services of a publication, and of those that are started for it.
 func namesOf(p publication, started []*service) (all, anew []string) {
-	for _, spec := range p.specs {
+	for _, spec := range p.services() {
 		all = append(all, spec.name)
 	}
 	for _, service := range started {
@@ -43,31 +40,13 @@ func namesOf(p publication, started []*service) (all, anew []string) {
 	return all, anew
 }
 
-// assign gives each bundle of a set its user. One that the current publication has, too, keeps that.
-func (s *supervisor) assign(all []spec) {
-	var names []string
-	for _, b := range all {
-		names = append(names, b.name)
-	}
-	has := map[string]uint32{}
-	s.mu.Lock()
-	for _, b := range s.current.all {
-		has[b.name] = b.user
-	}
-	s.mu.Unlock()
-	users := s.users.Users(names, has)
-	for i, b := range all {
-		all[i].user = users[b.name]
-	}
-}
-
 // holding returns the services that could go on in a publication and would be given by their powers what they have.
 func (s *supervisor) holding(ctx context.Context, p publication) map[*service]bool {
 	s.mu.Lock()
 	services := slices.Clone(s.services)
 	s.mu.Unlock()
 	holds := map[*service]bool{}
-	for _, next := range p.specs {
+	for _, next := range p.services() {
 		i := slices.IndexFunc(services, func(other *service) bool { return other.spec.same(next) })
 		if i >= 0 {
 			holds[services[i]] = s.stillGiven(ctx, next)
@@ -86,7 +65,7 @@ func (s *supervisor) succeed(ctx context.Context, p publication, holds map[*serv
 			Healthy: service.State == health.Healthy, Holds: holds[service]})
 	}
 	var next []switchover.Service
-	specs := p.specs
+	specs := p.services()
 	for _, spec := range specs {
 		next = append(next, spec.service())
 	}

@@ -131,17 +131,10 @@ func (t *trees) unpack(ctx context.Context, data spec, read blob.ReadFunc) error
 	return blob.Unpack(ctx, data.entry(), read, into)
 }
 
-// prepareData unpacks what the services of a publication read, and removes what neither it nor the one before reads: a
-// rollback finds its trees. A tree that cannot be unpacked is tried again, and reported, when its reader is started.
+// prepareData unpacks what the services of a publication read. A tree that cannot be unpacked is tried again, and
+// reported, when its reader is started.
 func (s *supervisor) prepareData(ctx context.Context, p publication) {
-	var wanted []string
-	for _, service := range p.specs {
-		for _, data := range service.data {
-			wanted = append(wanted, treeName(data))
-		}
-	}
-	s.tidyTrees(ctx, wanted)
-	for _, service := range p.specs {
+	for _, service := range p.services() {
 		for _, data := range service.data {
 			if err := s.openTree(ctx, data); err != nil && ctx.Err() == nil {
 				s.log.Warn("data is not unpacked yet", "bundle", data.name, "error", strings.TrimSpace(err.Error()))
@@ -150,12 +143,19 @@ func (s *supervisor) prepareData(ctx context.Context, p publication) {
 	}
 }
 
-func (s *supervisor) tidyTrees(ctx context.Context, wanted []string) {
+// tidyTrees removes what neither this publication, with its apps, nor the one before reads: a rollback finds its trees.
+func (s *supervisor) tidyTrees(ctx context.Context, p publication) {
 	done, err := s.trees.begin(ctx)
 	if err != nil {
 		return
 	}
 	defer done()
+	var wanted []string
+	for _, service := range p.all() {
+		for _, data := range service.data {
+			wanted = append(wanted, treeName(data))
+		}
+	}
 	if err := s.trees.keep(append(wanted, s.trees.kept...)); err != nil {
 		s.log.Warn("cannot remove the data of earlier sets", "error", err)
 	}

@@ -7,11 +7,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"nexus/daemons/logclient"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
+	"nexus/libupdates/nxb"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/powers"
 	"nexus/libupdates/refusal"
@@ -52,7 +54,7 @@ func shelf(t *testing.T, served []byte) (*supervisor, string) {
 	return &supervisor{
 		bundles: provided(t, served), loading: make(chan struct{}, 1), host: plat.Host{Clock: plat.RealClock{}},
 		trees: &trees{root: root, using: make(chan struct{}, 1), ready: map[string]bool{}},
-		log:   logclient.New("test", vat.NewHolding("LogSink")),
+		log:   logclient.New("test", vat.NewHolding("LogSink")), handing: &sync.Mutex{},
 	}, dir
 }
 
@@ -141,8 +143,10 @@ func TestTreesAreKeptForARollback(t *testing.T) {
 		s.bundles = provided(t, step.site)
 		var p publication
 		if step.site != nil {
-			p.specs = []spec{reader(step.site)}
+			p.bundles = []spec{reader(step.site)}
+			p.bundles[0].abilities = []string{nxb.AbilityService}
 		}
+		s.tidyTrees(t.Context(), p)
 		s.prepareData(t.Context(), p)
 		var got []string
 		for _, name := range entriesOf(t, dir) {

@@ -8,6 +8,7 @@ import (
 	"nexus/capnpgen/exec"
 	"nexus/daemons/vat"
 	"nexus/libupdates/health"
+	"nexus/libupdates/nxb"
 )
 
 // A watchServer serves ServiceWatch.
@@ -21,10 +22,13 @@ func (w *watchServer) List(_ context.Context, call exec.ServiceWatch_list) error
 	if err != nil {
 		return err
 	}
-	w.s.mu.Lock()
-	defer w.s.mu.Unlock()
+	all := append([]*supervisor{w.s}, w.s.apps.all()...)
+	for _, s := range all {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+	}
 	res.SetBoot(w.s.current.boot)
-	return w.s.fill(res, func(s *service) health.State { return s.State }, w.s.stuck)
+	return fillAll(res, all)
 }
 
 // A listing is a result that lists services.
@@ -33,21 +37,30 @@ type listing interface {
 	NewServices(int32) (exec.ServiceStatus_List, error)
 }
 
-// fill writes the state of the services, as how tells it, and the stuck programs of earlier publications. The lock is
-// held.
-func (s *supervisor) fill(res listing, how func(*service) health.State, others []stuck) error {
-	res.SetQuorum(uint16(s.current.quorum))
-	list, err := res.NewServices(int32(len(s.services) + len(others)))
+// fillAll writes the state of the services of all supervisors, and the stuck programs of their earlier publications.
+// The locks are held.
+func fillAll(res listing, all []*supervisor) error {
+	services, others := all[0].services[:len(all[0].services):len(all[0].services)], all[0].stuck
+	for _, s := range all[1:] {
+		services, others = append(services, s.services...), append(others[:len(others):len(others)], s.stuck...)
+	}
+	return fill(res, all[0].current.quorum, services, func(s *service) health.State { return s.State }, others)
+}
+
+// fill writes the state of services, as how tells it, and of stuck programs.
+func fill(res listing, quorum int, services []*service, how func(*service) health.State, others []stuck) error {
+	res.SetQuorum(uint16(quorum))
+	list, err := res.NewServices(int32(len(services) + len(others)))
 	if err != nil {
 		return err
 	}
-	for i, service := range s.services {
+	for i, service := range services {
 		if err := service.fill(list.At(i), how(service)); err != nil {
 			return err
 		}
 	}
 	for i, other := range others {
-		if err := other.fill(list.At(len(s.services) + i)); err != nil {
+		if err := other.fill(list.At(len(services) + i)); err != nil {
 			return err
 		}
 	}
@@ -64,7 +77,7 @@ func (s *service) fill(m exec.ServiceStatus, state health.State) error {
 	m.SetLapses(s.lapses)
 	m.SetDamaged(s.damaged)
 	m.SetSlot(s.spec.slot)
-	if err := errors.Join(m.SetName(s.spec.name), m.SetVersion(s.spec.version),
+	if err := errors.Join(m.SetApp(s.spec.app), m.SetName(s.spec.name), m.SetVersion(s.spec.version),
 		m.SetReason(string(state.Reason())), m.SetLastFailure(s.failure.how)); err != nil {
 		return err
 	}
@@ -118,7 +131,23 @@ func (h *healthServer) Next(ctx context.Context, call exec.ServiceHealth_next) e
 	defer h.s.mu.Unlock()
 	res.SetRevision(h.s.revision)
 	res.SetBoot(h.s.current.boot)
-	return h.s.fill(res, (*service).forVerdict, nil)
+	return fill(res, h.s.current.quorum, h.s.services, (*service).forVerdict, nil)
+}
+
+// App returns the health of a package of apps.
+func (h *healthServer) App(_ context.Context, call exec.ServiceHealth_app) error {
+	name, err := call.Args().Name()
+	if err != nil {
+		return err
+	}
+	if h.s.apps == nil || nxb.CheckName(name) != nil {
+		return errors.New("cannot report on app: it has no such name")
+	}
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	return res.SetHealth(exec.ServiceHealth_ServerToClient(&healthServer{h.s.apps.of(name)}))
 }
 
 // awaitNews waits briefly until there is another revision than the known one.

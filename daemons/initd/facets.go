@@ -38,6 +38,8 @@ func facetOf(method string) string {
 		return "UpdateStage"
 	case "fetch":
 		return "Fetcher"
+	case "apps":
+		return "AppInstaller"
 	}
 	return ""
 }
@@ -95,6 +97,10 @@ func (o facetServer) Anchors(ctx context.Context, c operator.Operator_anchors) e
 
 func (o facetServer) Stage(ctx context.Context, c operator.Operator_stage) error {
 	return give(ctx, o, "stage", c.Go, c.AllocResults, operator.Operator_stage_Results.SetStage)
+}
+
+func (o facetServer) Apps(ctx context.Context, c operator.Operator_apps) error {
+	return give(ctx, o, "apps", c.Go, c.AllocResults, operator.Operator_apps_Results.SetInstaller)
 }
 
 // Link links the peer with the daemon of a method's facet. The peer's end goes with the answer, as a descriptor.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/hashicorp/go-hclog"
+
 	"nexus/capnpgen/bootrecord"
 	"nexus/capnpgen/update"
 	"nexus/daemons/convert"
@@ -17,7 +19,9 @@ import (
 
 // A gate does what the trial asks for, one thing at a time, over HealthGate.
 type gate struct {
-	s *system
+	s     *system
+	of    slotMachine
+	began func() // is called once an attempt has begun here
 	// an attempt that has been counted: by the previous core, or by this one, which could not hand over yet
 	begun uint64
 	slot  bootrecord.Slot // of the current attempt
@@ -26,23 +30,33 @@ type gate struct {
 
 // do does what the trial asks for, and returns the outcome.
 func (g *gate) do(ctx context.Context, do health.Action) health.Event {
-	holding := g.s.holdings["HealthGate"]
+	holding := g.of.gate.holding
 	client, err := holding.Get(ctx)
 	if err != nil {
 		return health.Undone{} // ctx has ended
 	}
 	defer client.Release()
-	e, err := g.over(ctx, update.HealthGate(client), do)
+	own, release := g.of.gate.from(ctx, client)
+	defer release()
+	e, err := g.over(ctx, update.HealthGate(own), do)
 	switch {
 	case err == nil:
 		return e
 	case vat.Disconnected(err):
 		holding.Lost(ctx, client)
 	case ctx.Err() == nil:
-		g.s.log.Warn("health gate interrupted", "error", err)
+		g.log().Warn("health gate interrupted", "error", err)
 	}
 	rest(ctx, g.s.host.Clock)
 	return health.Undone{}
+}
+
+// log is where what is done is told.
+func (g *gate) log() hclog.Logger {
+	if g.of.app == "" {
+		return g.s.log
+	}
+	return g.s.log.With("app", g.of.app)
 }
 
 // over does it with one instance of updated.
@@ -94,7 +108,8 @@ func (g *gate) begin(ctx context.Context, gate update.HealthGate) (health.Event,
 	if refused != nil {
 		attempt.Reason, attempt.Detail = unpublished(refused), refusal.DetailOf(refused)
 	}
-	g.s.log.Info("boot attempt", "boot", a.Boot(), "slot", a.Slot(), "trial", a.Trial(), "tries_left", a.TriesLeft(),
+	g.began()
+	g.log().Info("boot attempt", "boot", a.Boot(), "slot", a.Slot(), "trial", a.Trial(), "tries_left", a.TriesLeft(),
 		"deadline", attempt.Policy.Deadline, "watch", attempt.Policy.Watch)
 	return health.Began{Attempt: attempt}, nil
 }
@@ -115,13 +130,15 @@ func (g *gate) commit(ctx context.Context, gate update.HealthGate, do health.Act
 		return health.TooLate{}, err
 	}
 	g.s.states.settle(ctx)
-	g.s.log.Announce(ctx, fmt.Sprintf("init: health ok (slot %s)", g.slot))
+	if g.of.app == "" {
+		g.s.log.Announce(ctx, fmt.Sprintf("init: health ok (slot %s)", g.slot))
+	}
 	return health.Confirmed{Watched: res.Watched()}, nil
 }
 
 // fail delivers the bad verdict.
 func (g *gate) fail(ctx context.Context, gate update.HealthGate, do health.Action) (health.Event, error) {
-	g.s.log.Warn("slot is not healthy", "slot", g.slot, "boot", do.Boot, "reason", do.Reason, "detail", do.Detail)
+	g.log().Warn("slot is not healthy", "slot", g.slot, "boot", do.Boot, "reason", do.Reason, "detail", do.Detail)
 	answer, release := gate.HealthFailed(ctx, func(p update.HealthGate_healthFailed_Params) error {
 		p.SetBoot(do.Boot)
 		if err := errors.Join(p.SetReason(string(do.Reason)), p.SetDetail(do.Detail)); err != nil {
@@ -147,7 +164,7 @@ func (g *gate) tooLate(boot uint64, refused error) (bool, error) {
 	if refusal.Of(refused) != refusal.WrongBoot {
 		return false, refused
 	}
-	g.s.log.Warn("verdict came too late", "boot", boot)
+	g.log().Warn("verdict came too late", "boot", boot)
 	return true, nil
 }
 
@@ -163,7 +180,7 @@ func (g *gate) endWatch(ctx context.Context, gate update.HealthGate, boot uint64
 		return nil, err
 	}
 	if err := convert.Refused(res.Refusal()); err != nil {
-		g.s.log.Warn("the watch is not of this attempt", "boot", boot, "error", err)
+		g.log().Warn("the watch is not of this attempt", "boot", boot, "error", err)
 	}
 	g.s.states.settle(ctx)
 	return health.WatchEnded{}, nil

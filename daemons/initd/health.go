@@ -20,6 +20,7 @@ import (
 // is an event.
 type keeper struct {
 	s      *system
+	of     slotMachine
 	trial  health.Trial
 	events chan health.Event
 	doing  sync.WaitGroup
@@ -36,18 +37,32 @@ func (s *system) watchHealth(ctx context.Context) {
 	if !s.awaitStarts(ctx) {
 		return
 	}
-	begun := s.config.Handed.Attempt
+	var apps sync.WaitGroup
+	follow := sync.OnceFunc(func() { apps.Go(func() { s.watchApps(ctx) }) }) // the system goes first
+	k := s.keeper(s.itself(), s.config.Handed.Attempt, follow)
+	k.keep(ctx)
+	apps.Wait()
+	s.taken.attempted(k.trial.RevokedBefore())
+}
+
+// keeper returns the keeper of one slot machine, whose attempt may have begun already. began is called once an attempt
+// has begun here.
+func (s *system) keeper(of slotMachine, begun uint64, began func()) *keeper {
 	said := &lastWords{}
-	k := &keeper{
-		s: s, trial: health.NewTrial(links.Runner, s.config.Policy, begun != 0), events: make(chan health.Event),
-		gate: &gate{s: s, begun: begun, said: said}, ask: newServiceQuestion(), said: said,
+	return &keeper{
+		s: s, of: of, trial: health.NewTrial(links.Runner, s.config.Policy, begun != 0),
+		events: make(chan health.Event), ask: newServiceQuestion(), said: said,
+		gate: &gate{s: s, of: of, begun: begun, said: said, began: began},
 	}
+}
+
+// keep takes the slot machine from attempt to attempt until ctx ends.
+func (k *keeper) keep(ctx context.Context) {
 	k.doing.Go(func() { k.followRecord(ctx) })
 	k.doing.Go(func() { k.followServices(ctx) })
 	k.take(ctx, k.seen())
 	k.run(ctx)
 	k.doing.Wait()
-	s.taken.attempted(k.trial.RevokedBefore())
 }
 
 // run handles one event after another.
@@ -79,9 +94,11 @@ func (k *keeper) run(ctx context.Context) {
 
 // seen returns the state of the daemons, the votes, the revocations, and what hinders this machine.
 func (k *keeper) seen() health.Seen {
-	return health.Seen{
-		Core: k.s.core(), Votes: k.s.ballot.votes(), Revoked: k.s.taken.all(), Hindrance: k.s.config.hindrance(),
+	seen := health.Seen{Core: k.s.core(), Revoked: k.s.taken.all(), Hindrance: k.s.config.hindrance()}
+	if k.of.app == "" {
+		seen.Votes = k.s.ballot.votes() // they are on the system
 	}
+	return seen
 }
 
 // take gives the trial an event, and does what follows.
@@ -92,7 +109,7 @@ func (k *keeper) take(ctx context.Context, e health.Event) {
 	switch do.Do {
 	case health.Nothing:
 	case health.Hold:
-		k.s.log.Warn("boots keep ending without an order: the next attempt waits", "pause", do.Pause)
+		k.gate.log().Warn("boots keep ending without an order: the next attempt waits", "pause", do.Pause)
 	default:
 		k.doing.Go(func() { k.tell(ctx, k.gate.do(ctx, do)) })
 	}
@@ -118,7 +135,7 @@ func rest(ctx context.Context, clock plat.Clock) bool {
 
 // followRecord reports each change of the record until ctx ends.
 func (k *keeper) followRecord(ctx context.Context) {
-	k.s.holdings["UpdateStatus"].Each(ctx, func(ctx context.Context, client capnp.Client) {
+	k.of.status.each(ctx, func(ctx context.Context, client capnp.Client) {
 		for {
 			err := k.observe(ctx, update.UpdateStatus(client))
 			if !rest(ctx, k.s.host.Clock) {

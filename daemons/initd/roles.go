@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 
 	"capnproto.org/go/capnp/v3"
 	"capnproto.org/go/capnp/v3/server"
@@ -14,6 +15,7 @@ import (
 	"nexus/daemons/initd/links"
 	"nexus/daemons/logclient"
 	"nexus/daemons/vat"
+	"nexus/libupdates/apps"
 	"nexus/libupdates/refusal"
 )
 
@@ -37,8 +39,9 @@ func Roles() []Role {
 	return []Role{
 		{Name: "status", Methods: look},
 		{Name: "stage", Methods: stage},
+		{Name: appsRole, Methods: append(slices.Clone(look), "apps")},
 		{Name: operatorRole, Methods: append(slices.Clone(stage),
-			"updated", "recovery", "journal", "bundles", "packages", "exec", "anchors", "trust", "powers", "policy",
+			"apps", "updated", "recovery", "journal", "bundles", "packages", "exec", "anchors", "trust", "powers", "policy",
 			"state", "authority", "stop", "reboot",
 			"link")}, // a direct link would bypass the budget of a lesser role
 	}
@@ -53,8 +56,17 @@ func (r Role) Edge() Edge {
 	return edge
 }
 
+// appsRole is the role of those who install apps. With a scope behind it, as in `apps:web.*`, it is for these apps
+// only.
+const appsRole = "apps"
+
 // RoleOf returns the role with this name.
 func RoleOf(name string) (Role, bool) {
+	if scope, limited := strings.CutPrefix(name, appsRole+":"); limited {
+		role, _ := RoleOf(appsRole)
+		_, err := apps.ParseScope(scope)
+		return Role{Name: name, Methods: append(role.Methods, name)}, err == nil // the provider sees the scope
+	}
 	roles := Roles()
 	i := slices.IndexFunc(roles, func(r Role) bool { return r.Name == name })
 	if i < 0 {

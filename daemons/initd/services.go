@@ -55,7 +55,7 @@ func (q *serviceQuestion) next(ctx context.Context, told uint64) (settled uint64
 // followServices reports the state of services, across restarts of execd, until ctx ends.
 func (k *keeper) followServices(ctx context.Context) {
 	var life uint64
-	k.s.holdings["ServiceHealth"].Each(ctx, func(connected context.Context, client capnp.Client) {
+	k.of.services.each(ctx, func(connected context.Context, client capnp.Client) {
 		life++
 		err := k.hear(connected, exec.ServiceHealth(client), life)
 		k.tell(ctx, health.Unreported{})

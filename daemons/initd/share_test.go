@@ -16,9 +16,11 @@ func TestParseShare(t *testing.T) {
 	if want := (Share{"status", "/run/a=b.sock"}); err != nil || got != want {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}
-	for _, text := range []string{"", "status", "status=", "=/run/a.sock", "root=/run/a.sock", "Status=/run/a.sock"} {
+	for _, text := range []string{"", "status", "status=", "=/run/a.sock", "root=/run/a.sock", "Status=/run/a.sock",
+		"apps:=/run/a.sock", "apps:Web=/run/a.sock", "apps:../x=/run/a.sock", "apps:web@1=/run/a.sock",
+		"status:web=/run/a.sock"} {
 		if _, err := parseShare(text); err == nil ||
-			!strings.HasSuffix(err.Error(), "is not ROLE=PATH with a role of status, stage, operator") {
+			!strings.HasSuffix(err.Error(), "is not ROLE=PATH with a role of status, stage, apps, operator") {
 			t.Errorf("%q: %v", text, err)
 		}
 	}

@@ -99,7 +99,7 @@ func (k *stateKeeper) list(ctx context.Context) (all []keptState, err error) {
 		return nil, err
 	}
 	for _, name := range bundles[:min(len(bundles), maxStates)] {
-		used, kept, err := k.store().Now(name, now.wantOf(name))
+		used, kept, err := k.store().Now(name, now.of(name).wantOf(name))
 		if err != nil {
 			return nil, err
 		}
@@ -141,7 +141,7 @@ func (k *stateKeeper) export(ctx context.Context, name string) (*archiveFile, er
 	if err != nil {
 		return nil, err
 	}
-	used, _, err := k.store().Now(name, now.wantOf(name))
+	used, _, err := k.store().Now(name, now.of(name).wantOf(name))
 	if err != nil {
 		return nil, err
 	}
@@ -347,7 +347,7 @@ func (k *stateKeeper) replace(ctx context.Context, bundle string, use opened, ar
 	if _, err := archive.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
-	return k.store().Replace(bundle, now.wantOf(bundle), func(name string) error {
+	return k.store().Replace(bundle, now.of(bundle).wantOf(bundle), func(name string) error {
 		tree, done, err := k.lookInto(path.Dir(name), name)
 		if err != nil {
 			return err

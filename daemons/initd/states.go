@@ -28,11 +28,11 @@ const bundlesDir = "bundles"
 // A stateKeeper keeps the state of bundles, and shows each program its own. Nil for a system without durable state.
 type stateKeeper struct {
 	root   *os.Root
-	dir    *os.File // bundlesDir
-	view   string   // where programs find it
-	images bool     // each generation is an image, and has a quota
-	mounts bool     // what programs find is mounted
-	status func(context.Context) (updateclient.Status, error)
+	dir    *os.File                                             // bundlesDir
+	view   string                                               // where programs find it
+	images bool                                                 // each generation is an image, and has a quota
+	mounts bool                                                 // what programs find is mounted
+	status func(context.Context) ([]updateclient.Status, error) // of the system, then of packages of apps
 	log    *logclient.Log
 
 	mu     sync.Mutex        // held by whoever changes what is kept
@@ -131,12 +131,9 @@ func (k *stateKeeper) open(ctx context.Context, bundle string, set bootctl.Diges
 	error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	now, err := k.now(ctx)
+	now, err := k.nowOf(ctx, bundle, set)
 	if err != nil {
 		return "", err
-	}
-	if now.Slot(now.running()).Digest != set {
-		return "", refusal.New(refusal.Stale, "another set than that of the bundle is to run")
 	}
 	want := now.wantOf(bundle)
 	if want.Runs == (bundlestate.Identity{}) {
@@ -157,8 +154,8 @@ func (k *stateKeeper) holds(ctx context.Context, bundle string, set bootctl.Dige
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	now, err := k.now(ctx)
-	if err != nil || now.Slot(now.running()).Digest != set {
+	now, err := k.nowOf(ctx, bundle, set)
+	if err != nil {
 		return false
 	}
 	name, err := k.store().Ready(bundle, now.wantOf(bundle))
@@ -255,24 +252,85 @@ func (k *stateKeeper) settleAll(ctx context.Context) error {
 	}
 	var errs []error
 	for _, bundle := range bundles {
-		errs = append(errs, k.store().Settle(bundle, now.wantOf(bundle)))
+		errs = append(errs, k.store().Settle(bundle, now.of(bundle).wantOf(bundle)))
 	}
 	return errors.Join(errs...)
 }
 
-// now asks for the record.
-func (k *stateKeeper) now(ctx context.Context) (now recorded, err error) {
-	now.Status, err = k.status(ctx)
-	return now, err
+// now asks for the records.
+func (k *stateKeeper) now(ctx context.Context) (all records, err error) {
+	statuses, err := k.status(ctx)
+	for _, status := range statuses {
+		all = append(all, recorded{status})
+	}
+	return all, err
 }
 
-// updateStatus asks updated how the record is.
-func (s *system) updateStatus(ctx context.Context) (status updateclient.Status, err error) {
-	err = s.holdings["UpdateStatus"].Call(ctx, func(client capnp.Client) error {
-		status, err = updateclient.Get(ctx, update.UpdateStatus(client))
-		return err
-	})
-	return status, err
+// nowOf returns the record that a bundle is of. Refused as Stale unless that set is to run.
+func (k *stateKeeper) nowOf(ctx context.Context, bundle string, set bootctl.Digest) (recorded, error) {
+	all, err := k.now(ctx)
+	if err != nil {
+		return recorded{}, err
+	}
+	now := all.of(bundle)
+	if now.Slot(now.running()).Digest != set {
+		return recorded{}, refusal.New(refusal.Stale, "another set than that of the bundle is to run")
+	}
+	return now, nil
+}
+
+// updateStatus asks updated how the records are: that of the system, and those of the packages of apps.
+func (s *system) updateStatus(ctx context.Context) (all []updateclient.Status, err error) {
+	machines := []slotMachine{s.itself()}
+	for _, name := range s.apps.names() {
+		machines = append(machines, s.app(name))
+	}
+	for _, m := range machines {
+		err := m.status.call(ctx, func(client capnp.Client) error {
+			status, err := updateclient.Get(ctx, update.UpdateStatus(client))
+			all = append(all, status)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// remove removes the state of bundles that nobody runs, and that no set has.
+func (k *stateKeeper) remove(bundles []string) error {
+	if k == nil || len(bundles) == 0 {
+		return nil
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, bundle := range bundles {
+		if k.mounts {
+			if err := plat.DetachBelow(k.viewOf(bundle)); err != nil {
+				return err
+			}
+		}
+		if err := k.root.RemoveAll(bundle); err != nil {
+			return err
+		}
+		delete(k.opened, bundle)
+	}
+	return k.store().Disk.SyncDir(".")
+}
+
+// records are those of the system and of the packages of apps, in this order.
+type records []recorded
+
+// of returns the record that a bundle is of: that of the first slot machine with the bundle, or else the system's.
+func (all records) of(bundle string) recorded {
+	for _, r := range all {
+		if identityIn(r.Slot(bootctl.A), bundle) != (bundlestate.Identity{}) ||
+			identityIn(r.Slot(bootctl.B), bundle) != (bundlestate.Identity{}) {
+			return r
+		}
+	}
+	return all[0]
 }
 
 // A recorded is the boot record, as far as it says which state belongs to which code.

@@ -72,7 +72,7 @@ func keeperIn(t *testing.T, status *updateclient.Status) *stateKeeper {
 	}
 	t.Cleanup(k.close)
 	k.images, k.mounts, k.view = false, false, f.at(bundlesDir)
-	k.status = func(context.Context) (updateclient.Status, error) { return *status, nil }
+	k.status = func(context.Context) ([]updateclient.Status, error) { return []updateclient.Status{*status}, nil }
 	return k
 }
 

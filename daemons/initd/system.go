@@ -38,6 +38,7 @@ type system struct {
 	ending    *ending
 	taken     *revocations
 	runs      atomic.Pointer[logclient.Crash] // what crash reports say of the attempt under way; nil: there is none
+	apps      *appKeepers
 }
 
 func newSystem(config Config, host plat.Host, launcher supervise.Launcher, stderr io.Writer) *system {
@@ -51,6 +52,7 @@ func newSystem(config Config, host plat.Host, launcher supervise.Launcher, stder
 		taken:     newRevocations(config.Handed),
 	}
 	s.ways = newWays(s.taken)
+	s.apps = newAppKeepers(s)
 	s.ballot = &ballot{changed: s.changed}
 	if config.SelftestSets != "" {
 		s.ballot.voter = selftestName

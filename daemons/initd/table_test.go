@@ -25,7 +25,11 @@ func holders(facet string) []string {
 func TestPowersHaveOneHolder(t *testing.T) {
 	for facet, want := range map[string][]string{
 		"HealthGate":     {initName},
+		"AppGate":        {initName},
 		"UpdateRecovery": {operatorsName},
+		"AppInstaller":   {operatorsName},
+		"AppVerifier":    {"updated"},
+		"AppAdmission":   {"updated"},
 		"ServiceHealth":  {initName},
 		"SlotPublisher":  {"updated"},
 		// neither takes the other's word for what may take the place of the first process
@@ -68,7 +72,7 @@ func TestNoNameLeadsToHealthGate(t *testing.T) {
 				continue
 			}
 			for _, name := range edge.Grants {
-				if slices.Contains([]string{"HealthGate", "UpdateRecovery", "SlotPublisher", "Verifier", "LogSink",
+				if slices.Contains([]string{"HealthGate", "AppGate", "AppInstaller", "UpdateRecovery", "SlotPublisher", "Verifier", "LogSink",
 					"*"}, name) {
 					t.Errorf("%s is granted the name %s", row.Name, name)
 				}

@@ -13,6 +13,7 @@ import (
 	"nexus/daemons/vat"
 	"nexus/libupdates/refusal"
 	"nexus/libupdates/roots"
+	"nexus/libupdates/trust"
 )
 
 // update moves on to the last of these roots, or begins with the pinned one if there is none yet. It returns the
@@ -80,7 +81,10 @@ func (k *keys) audit(state roots.State, stopped []string, err error, by logclien
 }
 
 // An admission serves SetAdmission.
-type admission struct{ keys *keys }
+type admission struct {
+	keys *keys
+	role trust.Role // of the sets that it decides about
+}
 
 // Admit decides about a set.
 func (a *admission) Admit(_ context.Context, call keystore.SetAdmission_admit) error {
@@ -96,7 +100,7 @@ func (a *admission) Admit(_ context.Context, call keystore.SetAdmission_admit) e
 	if err != nil {
 		return err
 	}
-	return convert.Refuse(res.NewRefusal, a.keys.admit(message, proof))
+	return convert.Refuse(res.NewRefusal, a.keys.admit(a.role, message, proof))
 }
 
 // TakeRoots moves on to the roots of a set. Without a root they are not for this device.

@@ -42,8 +42,14 @@ func Run(ctx context.Context, b *vat.Endowments, host plat.Host) error {
 	b.Serve("TrustAnchors", func(vat.Client) capnp.Client {
 		return capnp.Client(keystore.TrustAnchors_ServerToClient(&reader{keys}))
 	})
+	b.Serve("AppVerifier", func(vat.Client) capnp.Client {
+		return capnp.Client(keystore.Verifier_ServerToClient(&verifier{keys, trust.RoleApps}))
+	})
 	b.Serve("SetAdmission", func(vat.Client) capnp.Client {
-		return capnp.Client(keystore.SetAdmission_ServerToClient(&admission{keys}))
+		return capnp.Client(keystore.SetAdmission_ServerToClient(&admission{keys, trust.RoleSystem}))
+	})
+	b.Serve("AppAdmission", func(vat.Client) capnp.Client {
+		return capnp.Client(keystore.SetAdmission_ServerToClient(&admission{keys, trust.RoleApps}))
 	})
 	b.Serve("TrustReload", func(vat.Client) capnp.Client {
 		return capnp.Client(keystore.TrustReload_ServerToClient(&reloader{keys}))

@@ -59,13 +59,13 @@ func (k *keys) note(by *trusted, message, proof []byte, verdict roots.Verdict) {
 }
 
 // verdictOn returns who signed a set that is new.
-func (k *keys) verdictOn(now *trusted, message, proof []byte) (roots.Verdict, error) {
+func (k *keys) verdictOn(now *trusted, role trust.Role, message, proof []byte) (roots.Verdict, error) {
 	last := k.last.Load()
-	if last != nil && last.by == now && last.verdict.Role == trust.RoleSystem && now.counts(last.verdict) &&
+	if last != nil && last.by == now && last.verdict.Role == role && now.counts(last.verdict) &&
 		last.message == sha256.Sum256(message) && last.proof == sha256.Sum256(proof) {
 		return last.verdict, nil
 	}
-	return now.verifyNew(trust.RoleSystem, message, proof)
+	return now.verifyNew(role, message, proof)
 }
 
 // counts reports whether a verdict is by what counts for new sets.
@@ -74,14 +74,14 @@ func (t *trusted) counts(verdict roots.Verdict) bool {
 }
 
 // admit decides about a set, and keeps the time that an admitted one attests.
-func (k *keys) admit(message, proof []byte) error {
+func (k *keys) admit(role trust.Role, message, proof []byte) error {
 	k.changing.Lock()
 	defer k.changing.Unlock()
 	if err := k.attest(); err != nil {
 		return err
 	}
 	now := k.now.Load()
-	verdict, err := k.verdictOn(now, message, proof)
+	verdict, err := k.verdictOn(now, role, message, proof)
 	if err != nil {
 		return err
 	}

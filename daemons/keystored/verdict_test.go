@@ -39,11 +39,11 @@ func TestVerdictIsOfOneMessage(t *testing.T) {
 	} {
 		k := &keys{}
 		k.note(c.by, []byte(c.of), proof, c.noted)
-		if got, err := k.verdictOn(now, message, proof); err != nil || got.Publisher != c.want {
+		if got, err := k.verdictOn(now, trust.RoleSystem, message, proof); err != nil || got.Publisher != c.want {
 			t.Errorf("%s: got %s, %v", c.name, got.Publisher, err)
 		}
 		other := append([]byte{proof[0] ^ 1}, proof[1:]...)
-		if _, err := k.verdictOn(now, message, other); refusal.Of(err) != refusal.InvalidSignature {
+		if _, err := k.verdictOn(now, trust.RoleSystem, message, other); refusal.Of(err) != refusal.InvalidSignature {
 			t.Errorf("%s: with another signature: %v", c.name, err)
 		}
 	}

@@ -19,6 +19,7 @@ const (
 // An Audit is the record of one step that changes what runs, whether it was done or not.
 type Audit struct {
 	Op      string // e.g. `stage`
+	App     string // the package of apps that is concerned; empty: none is
 	Slot    string // `a`, `b`, or "" where none is concerned
 	Version string // of the set
 	Digest  string // of the set's index, in hex
@@ -61,7 +62,7 @@ func (a Audit) Outcome(err error) Audit {
 }
 
 // Audit records a step. The scope is the log's name. Every audit record has the same fields in the same order, whether
-// or not they have a value; those from `reused` on are there only when given.
+// or not they have a value; `app` and those from `reused` on are there only when given.
 func (l *Log) Audit(a Audit) { l.queue.add(a.Entry(l.Name())) }
 
 // Entry returns the audit record as a sender's log of this name has it.
@@ -76,6 +77,9 @@ func (a Audit) Entry(scope string) Entry {
 		{"result", a.Result},
 		{"reason", a.Reason},
 	}}
+	if a.App != "" {
+		e.Fields = append(e.Fields, Field{"app", a.App})
+	}
 	if a.Reused != 0 {
 		e.Fields = append(e.Fields, Field{"reused", strconv.FormatInt(a.Reused, 10)})
 	}

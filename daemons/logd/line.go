@@ -13,7 +13,7 @@ import (
 func lineOf(sender string, e logclient.Entry) (string, bool) {
 	switch {
 	case e.Kind == journal.Kind_audit:
-		return sender + ": audit" + some(e, "op", "slot", "version", "result", "reason"), true
+		return sender + ": audit" + some(e, "op", "app", "slot", "version", "result", "reason"), true
 	case e.Kind == journal.Kind_crash:
 		return sender + ": crash" + some(e, "process", "exit"), true
 	case e.Level >= journal.Level_warn:

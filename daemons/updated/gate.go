@@ -21,6 +21,7 @@ import (
 type gateServer struct {
 	trial     *updater.Trial
 	installed func() []updater.Installed
+	apps      func() error // notes the end of the boot in the records of apps; nil: it is that of an app
 }
 
 // BootAttempt counts an attempt, and only then lets its slot run, or the core that has to take over for it.
@@ -102,6 +103,11 @@ func (g *gateServer) WatchOver(_ context.Context, call update.HealthGate_watchOv
 // BootEnds notes that the end of this boot was ordered.
 func (g *gateServer) BootEnds(_ context.Context, call update.HealthGate_bootEnds) error {
 	call.Go()
+	if g.apps != nil { // before the system's record says that all is done
+		if err := g.apps(); err != nil {
+			return err
+		}
+	}
 	return g.trial.EndBoot()
 }
 

@@ -20,7 +20,7 @@ func onTrial(t *testing.T) (*device, update.HealthGate, uint64) {
 	_, err := d.engine.Trial.Commit(d.tryOut(t, "1.0.0"), false)
 	must(t, err)
 	boot := d.tryOut(t, "1.1.0")
-	gate := update.HealthGate_ServerToClient(&gateServer{d.engine.Trial, d.engine.Installed})
+	gate := update.HealthGate_ServerToClient(&gateServer{d.engine.Trial, d.engine.Installed, nil})
 	t.Cleanup(gate.Release)
 	return d, gate, boot
 }
@@ -106,7 +106,7 @@ func wantActive(t *testing.T, d *device, want bootctl.Slot) {
 // TestGateTellsWhatIsInstalled has keystored told, at each point of an update, which sets the device cannot do without.
 func TestGateTellsWhatIsInstalled(t *testing.T) {
 	d := newDevice(t)
-	gate := update.HealthGate_ServerToClient(&gateServer{d.engine.Trial, d.engine.Installed})
+	gate := update.HealthGate_ServerToClient(&gateServer{d.engine.Trial, d.engine.Installed, nil})
 	t.Cleanup(gate.Release)
 	want := func(when string, needed ...bool) {
 		t.Helper()

@@ -40,9 +40,9 @@ func newDevice(t *testing.T) *device {
 	must(t, err)
 	verifier := provided(t, capnp.Client(keystore.Verifier_ServerToClient(keystored{})))
 	bundlemgrd := provided(t, capnp.Client(bundle.SlotPublisher_ServerToClient((*bundlemgrd)(d))))
-	d.service = &service{publisher: &publisher{holding: bundlemgrd}, changed: vat.NewNotifier(), life: t.Context()}
+	d.service = &service{publisher: newPublisher(bundlemgrd), changed: vat.NewNotifier(), life: t.Context()}
 	d.engine, err = updater.Open(updater.Config{
-		Slots: d.disk, Record: record, Verify: verifyBy(verifier), Publisher: d.publisher,
+		Slots: d.disk, Record: record, Verify: verifyBy(verifier), Publisher: slotPublisher{d.publisher, ""},
 		Log: journal{logclient.New("updated", vat.NewHolding("LogSink"))}, Clock: plat.RealClock{},
 		Changed: d.changed.Notify, Limits: nxs.DefaultLimits(), Tries: bootctl.DefaultTries,
 	})
@@ -138,3 +138,9 @@ func must(t *testing.T, err error) {
 		t.Fatal(err)
 	}
 }
+
+// App is asked for by nobody who has no apps.
+func (*bundlemgrd) App(context.Context, bundle.SlotPublisher_app) error { return nil }
+
+// RetainApps changes nothing where there are no apps.
+func (*bundlemgrd) RetainApps(context.Context, bundle.SlotPublisher_retainApps) error { return nil }

@@ -106,7 +106,7 @@ func (j journal) Audit(a updater.Audit) {
 		digest = a.Digest.String()
 	}
 	j.Log.Audit(logclient.Audit{
-		Op: a.Op, Slot: a.Slot.String(), Version: a.Version, Digest: digest, Size: a.Size, Reused: a.Reused,
+		Op: a.Op, App: a.App, Slot: a.Slot.String(), Version: a.Version, Digest: digest, Size: a.Size, Reused: a.Reused,
 		Result: string(a.Result), Reason: string(a.Reason), Detail: a.Detail,
 		By: logclient.Caller(a.By),
 	})

@@ -21,6 +21,7 @@ const progressPatience = 5 * time.Second
 type progress struct {
 	observer update.StageProgress
 	size     int64
+	over     func() // is called with Close; nil: nobody wants to know
 
 	mu     sync.Mutex
 	latest slots.Progress
@@ -55,10 +56,14 @@ func (p *progress) Report(now slots.Progress) {
 // Close ends the telling; what was reported is still told.
 func (p *progress) Close() {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !p.closed {
+	first := !p.closed
+	if first {
 		p.closed = true
 		close(p.news)
+	}
+	p.mu.Unlock()
+	if first && p.over != nil {
+		p.over()
 	}
 }
 

@@ -2,6 +2,8 @@ package updated
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,41 +17,66 @@ import (
 	"nexus/libupdates/updater"
 )
 
-// A publisher keeps bundlemgrd at what should be published, also after bundlemgrd restarted. It is the engine's
-// Publisher.
+// A publisher keeps bundlemgrd at what should be published, of the system and of each package of apps, also after
+// bundlemgrd restarted.
 type publisher struct {
 	holding *vat.Holding
+	calls   sync.Mutex // held while something is published: what is retained must not be older than that
 
-	mu     sync.Mutex
-	target *updater.Publication
+	mu      sync.Mutex
+	targets map[string]updater.Publication // by package; "": the system
+	known   bool                           // targets has all packages
+}
+
+func newPublisher(holding *vat.Holding) *publisher {
+	return &publisher{holding: holding, targets: map[string]updater.Publication{}}
+}
+
+// A slotPublisher is the engine's Publisher: of the system or, with a name, of a package of apps.
+type slotPublisher struct {
+	*publisher
+	app string
 }
 
 // Publish returns once bundlemgrd has acknowledged what it is to publish.
-func (p *publisher) Publish(ctx context.Context, want updater.Publication) error {
+func (p slotPublisher) Publish(ctx context.Context, want updater.Publication) error {
+	p.calls.Lock()
+	defer p.calls.Unlock()
 	p.Resume(want)
 	return p.call(ctx, func(ctx context.Context, client bundle.SlotPublisher) error {
-		return setActive(ctx, client, want)
+		return p.setActive(ctx, client, want)
 	})
 }
 
 // Resume sets what should be published, without waiting for it.
-func (p *publisher) Resume(want updater.Publication) {
+func (p slotPublisher) Resume(want updater.Publication) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.target = &want
+	p.targets[p.app] = want
 }
 
 // Check asks whether a set could be published, without doing it.
-func (p *publisher) Check(ctx context.Context, slot bootctl.Slot, digest nxs.Digest) error {
+func (p slotPublisher) Check(ctx context.Context, slot bootctl.Slot, digest nxs.Digest) error {
 	return p.call(ctx, func(ctx context.Context, client bundle.SlotPublisher) error {
-		answer, release := client.Check(ctx, func(args bundle.SlotPublisher_check_Params) error {
+		own, release := p.of(ctx, client)
+		defer release()
+		answer, done := own.Check(ctx, func(args bundle.SlotPublisher_check_Params) error {
 			args.SetSlot(convert.Slot(slot))
 			return args.SetIndexSha256(convert.Digest(digest))
 		})
-		defer release()
+		defer done()
 		_, err := convert.Outcome(answer.Struct())
 		return err
 	})
+}
+
+// of returns the publisher for these slots.
+func (p slotPublisher) of(ctx context.Context, client bundle.SlotPublisher) (bundle.SlotPublisher, func()) {
+	if p.app == "" {
+		return client, func() {}
+	}
+	answer, release := client.App(ctx, func(args bundle.SlotPublisher_app_Params) error { return args.SetName(p.app) })
+	return answer.Publisher(), release
 }
 
 // call asks bundlemgrd, once more if it restarts under the question.
@@ -59,21 +86,58 @@ func (p *publisher) call(ctx context.Context, ask func(context.Context, bundle.S
 	return p.holding.Call(ctx, func(client capnp.Client) error { return ask(ctx, bundle.SlotPublisher(client)) })
 }
 
-// keep publishes the target again whenever bundlemgrd has restarted.
+// keep publishes all targets again whenever bundlemgrd has restarted.
 func (p *publisher) keep(ctx context.Context, report func(error)) {
 	p.holding.Each(ctx, func(ctx context.Context, client capnp.Client) {
+		p.calls.Lock()
+		defer p.calls.Unlock()
 		p.mu.Lock()
-		want := p.target
+		targets, known := maps.Clone(p.targets), p.known
 		p.mu.Unlock()
-		if want == nil {
-			return
-		}
 		ctx, cancel := bounded(ctx)
 		defer cancel()
-		if err := setActive(ctx, bundle.SlotPublisher(client), *want); err != nil && !vat.Disconnected(err) {
-			report(err)
+		names := slices.Sorted(maps.Keys(targets)) // the system first
+		for _, name := range names {
+			err := slotPublisher{p, name}.setActive(ctx, bundle.SlotPublisher(client), targets[name])
+			if err != nil && !vat.Disconnected(err) {
+				report(err)
+			}
+		}
+		if known {
+			retain(ctx, bundle.SlotPublisher(client), names)
 		}
 	})
+}
+
+// retainApps ends the publications of all packages of apps but these, and waits until they have ended.
+func (p *publisher) retainApps(ctx context.Context, names []string) error {
+	p.calls.Lock()
+	defer p.calls.Unlock()
+	p.mu.Lock()
+	maps.DeleteFunc(p.targets, func(name string, _ updater.Publication) bool {
+		return name != "" && !slices.Contains(names, name)
+	})
+	p.known = true
+	p.mu.Unlock()
+	return p.call(ctx, func(ctx context.Context, client bundle.SlotPublisher) error {
+		return retain(ctx, client, names)
+	})
+}
+
+// allKnown says that there are no packages beside those that were resumed.
+func (p *publisher) allKnown() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.known = true
+}
+
+func retain(ctx context.Context, client bundle.SlotPublisher, names []string) error {
+	answer, release := client.RetainApps(ctx, func(args bundle.SlotPublisher_retainApps_Params) error {
+		return vat.SetTexts(args.NewNames, names)
+	})
+	defer release()
+	_, err := answer.Struct()
+	return err
 }
 
 // rpcPatience bounds a call to another daemon, its restart included.
@@ -84,8 +148,10 @@ func bounded(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, rpcPatience)
 }
 
-func setActive(ctx context.Context, client bundle.SlotPublisher, want updater.Publication) error {
-	answer, release := client.SetActiveSlot(ctx, func(args bundle.SlotPublisher_setActiveSlot_Params) error {
+func (p slotPublisher) setActive(ctx context.Context, client bundle.SlotPublisher, want updater.Publication) error {
+	own, done := p.of(ctx, client)
+	defer done()
+	answer, release := own.SetActiveSlot(ctx, func(args bundle.SlotPublisher_setActiveSlot_Params) error {
 		args.SetSlot(convert.Slot(want.Slot))
 		args.SetBoot(want.Boot)
 		return args.SetIndexSha256(convert.Digest(want.Digest))

@@ -36,7 +36,8 @@ func Run(ctx context.Context, b *vat.Endowments, host plat.Host) error {
 		return capnp.Client(update.UpdateStatus_ServerToClient(&status))
 	})
 	b.ServeFiles("UpdateStage", func(c vat.Client) capnp.Client {
-		stager := &stagerServer{sender{s, c.Files, slices.Contains(c.Grants, takesUp), callerOf(c)}}
+		from := sender{service: s, files: c.Files, operator: slices.Contains(c.Grants, takesUp), by: callerOf(c)}
+		stager := &stagerServer{from}
 		return capnp.Client(update.UpdateStage_ServerToClient(stager))
 	})
 	b.ServeFiles("Updated", s.updated)
@@ -46,9 +47,15 @@ func Run(ctx context.Context, b *vat.Endowments, host plat.Host) error {
 	})
 	log.Announce(ctx, s.ready())
 	s.engine.Trial.Resume()
+	s.apps.resume()
 	go s.publisher.keep(ctx, func(err error) { log.Error("cannot publish again", "error", err) })
 	b.Serve("HealthGate", func(vat.Client) capnp.Client {
-		return capnp.Client(update.HealthGate_ServerToClient(&gateServer{s.engine.Trial, s.engine.Installed}))
+		gate := &gateServer{s.engine.Trial, s.engine.Installed, s.apps.endBoot}
+		return capnp.Client(update.HealthGate_ServerToClient(gate))
+	})
+	b.ServeFiles("AppInstaller", s.apps.installer)
+	b.Serve("AppGate", func(vat.Client) capnp.Client {
+		return capnp.Client(update.AppGate_ServerToClient(newAppGate(s.apps)))
 	})
 	self := update.UpdateStatus_ServerToClient(&statusServer{service: s})
 	defer self.Release()
@@ -57,6 +64,7 @@ func Run(ctx context.Context, b *vat.Endowments, host plat.Host) error {
 		return err
 	}
 	<-ctx.Done()
+	s.apps.Stop()
 	s.engine.Staging.Stop() // the slots have one writer: the next instance must not meet this one
 	return nil
 }
@@ -74,12 +82,13 @@ func open(ctx context.Context, b *vat.Endowments, host plat.Host, log *logclient
 	if err != nil {
 		return nil, err
 	}
-	s := &service{publisher: &publisher{holding: b.Use("SlotPublisher")}, changed: vat.NewNotifier(), life: ctx}
+	s := &service{publisher: newPublisher(b.Use("SlotPublisher")), changed: vat.NewNotifier(), life: ctx}
 	cfg := updater.Config{
 		Slots: durable.WithVerity(root, plat.Verity{}), Record: memory, Verify: verifyBy(b.Use("Verifier")),
 		Patch:     patchBy(b.Use("Patcher")),
-		Admission: admission{b.Use("SetAdmission")}, Judge: judgeBy(b.Use("PowerJudge")), Publisher: s.publisher,
-		Log: journal{log}, Clock: host.Clock, Changed: s.changed.Notify,
+		Admission: admission{b.Use("SetAdmission")}, Judge: judgeBy(b.Use("PowerJudge")),
+		Publisher: slotPublisher{s.publisher, ""},
+		Log:       journal{log}, Clock: host.Clock, Changed: s.changed.Notify,
 	}
 	if err := readPolicy(ctx, b, &cfg); err != nil {
 		return nil, err
@@ -92,6 +101,10 @@ func open(ctx context.Context, b *vat.Endowments, host plat.Host, log *logclient
 		disk := &statefs.Record{Keys: &stateKeys{b.Use("StateFs")}}
 		cfg.Record, cfg.BootCopy = durable.Apart(disk), memory
 	}
+	if s.apps, err = openApps(b, cfg.Slots, memory, cfg, s, log); err != nil {
+		return nil, err
+	}
+	cfg.Others = s.apps.Others()
 	s.engine, err = updater.Open(cfg)
 	return s, err
 }

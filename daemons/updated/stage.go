@@ -20,13 +20,17 @@ type sender struct {
 	files    *guard.Files // what it sends beside its calls; nil: it cannot
 	operator bool         // it may switch to what it stages, by this facet or another
 	by       updater.Caller
+	terms    updater.Terms
+	over     func() // is called once the stage is over; nil: nobody wants to know
 }
 
 // begin begins a stage and returns the sink for its archive. The outcome is a StagedSystem if the sink may yield one.
 func (s sender) begin(ctx context.Context, size uint64, observer update.StageProgress, resume bool,
 	yields func(serial uint64) update.StagedSystem) (update.StageSink, error) {
+	progress := newProgress(observer.AddRef(), int64(size))
+	progress.over = s.over
 	stage, err := s.engine.Staging.Stage(updater.As(ctx, s.by), updater.Request{
-		Life: s.life, Size: size, Progress: newProgress(observer.AddRef(), int64(size)), Operator: s.operator,
+		Life: s.life, Size: size, Progress: progress, Operator: s.operator, Terms: s.terms,
 		Resume: resume,
 	})
 	if err != nil {

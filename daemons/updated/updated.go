@@ -17,6 +17,7 @@ import (
 type service struct {
 	engine    *updater.Engine
 	publisher *publisher
+	apps      *packages
 	changed   *vat.Notifier   // wakes the followers of the status
 	life      context.Context // of the daemon: no stage outlives it
 }
@@ -26,8 +27,8 @@ func (s *service) status() statusServer {
 }
 
 func (s *service) updated(c vat.Client) capnp.Client {
-	server := &updatedServer{s.status(), sender{s, c.Files, true, callerOf(c)}}
-	return capnp.Client(update.Updated_ServerToClient(server))
+	from := sender{service: s, files: c.Files, operator: true, by: callerOf(c)}
+	return capnp.Client(update.Updated_ServerToClient(&updatedServer{s.status(), from}))
 }
 
 // callerOf returns who a client is in the audit log.

@@ -35,8 +35,8 @@ var granted = map[string][]string{
 	"bundlemgrd": {"LogSink", "Registrar"},
 	"packagefsd": {"LogSink", "Registrar", "BundleMgr"},
 	"patchd":     {"LogSink"},
-	"updated": {"LogSink", "Registrar", "Verifier", "SetAdmission", "Patcher", "PowerJudge", "SlotPublisher",
-		"StateFs"},
+	"updated": {"LogSink", "Registrar", "Verifier", "SetAdmission", "AppVerifier", "AppAdmission", "Patcher",
+		"PowerJudge", "SlotPublisher", "StateFs"},
 	"fetchd":  {"LogSink", "UpdateStage"},
 	"execd":   {"LogSink", "BundleMgr", "ServiceManager", "BundleRegistrar", "BundleIntroducer", "BundleSockets"},
 	"remoted": {"LogSink", "OperatorGate"},
@@ -85,6 +85,12 @@ func faces(facet string) []string {
 	switch {
 	case facet == "StateFs":
 		return []string{"StateFs", "StateReader"}
+	case facet == "AppInstaller":
+		return []string{"AppInstaller", "AppList"}
+	case facet == "AppVerifier":
+		return []string{"Verifier"}
+	case facet == "AppAdmission":
+		return []string{"SetAdmission"}
 	case facet == "Updated":
 		return []string{"Updated", "UpdateStatus"}
 	case strings.HasPrefix(facet, "bundle/"):

@@ -26,6 +26,8 @@ var roles = map[string]struct{ methods, facets []string }{
 		[]string{"UpdateStatus", "ServiceWatch"}},
 	"stage": {[]string{"status", "services", "daemons", "graph", "watchdog", "stage", "fetch"},
 		[]string{"UpdateStatus", "ServiceWatch", "UpdateStage", "Fetcher"}},
+	"apps": {[]string{"status", "services", "daemons", "graph", "watchdog", "apps"},
+		[]string{"UpdateStatus", "ServiceWatch", "AppInstaller"}},
 }
 
 // facetsOf are the facets that an Operator can hand out, with the call for each.
@@ -39,6 +41,11 @@ var facetsOf = map[string]func(context.Context, operator.Operator) (capnp.Client
 		answer, release := o.Services(ctx, nil)
 		res, err := answer.Struct()
 		return capnp.Client(res.Services()), release, err
+	},
+	"AppInstaller": func(ctx context.Context, o operator.Operator) (capnp.Client, capnp.ReleaseFunc, error) {
+		answer, release := o.Apps(ctx, nil)
+		res, err := answer.Struct()
+		return capnp.Client(res.Installer()), release, err
 	},
 	"UpdateStage": func(ctx context.Context, o operator.Operator) (capnp.Client, capnp.ReleaseFunc, error) {
 		answer, release := o.Stage(ctx, nil)

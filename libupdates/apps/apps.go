@@ -24,7 +24,7 @@ const Dir = "apps"
 // Bounds.
 const (
 	MaxPackages = 64 // of a device
-	MaxBundles  = 16 // of a package
+	MaxBundles  = 8  // of a package: with those of the system, no more than there are users (daemons/plat)
 )
 
 // A Config is what Apps work with.
@@ -69,7 +69,7 @@ func Open(cfg Config) (*Apps, error) {
 	if cfg.Changed == nil {
 		cfg.Changed = func() {}
 	}
-	if err := prepare(cfg.FS); err != nil {
+	if err := prepare(cfg.FS, cfg.Log); err != nil {
 		return nil, fmt.Errorf("cannot open apps: %w", err)
 	}
 	cfg.FS = newPlace(cfg.FS, Dir)
@@ -86,14 +86,16 @@ func Open(cfg Config) (*Apps, error) {
 	return a, nil
 }
 
-// prepare makes the folder of apps. Anything else of its name is set aside.
-func prepare(files durable.FS) error {
+// prepare makes the folder of apps. Anything else of its name is set aside, and that is logged.
+func prepare(files durable.FS, log updater.Log) error {
 	kind, err := files.Kind(Dir)
 	if err == nil && kind == fs.ModeDir {
 		return nil
 	}
 	if err == nil {
-		_, err = durable.SetAside(files, Dir)
+		var to string
+		to, err = durable.SetAside(files, Dir)
+		log.Warn("what has the name of the folder of apps is set aside", "was", durable.KindName(kind), "as", to)
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err

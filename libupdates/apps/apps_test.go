@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"nexus/libupdates/apps"
+	"nexus/libupdates/durable/durabletest"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
 	"nexus/libupdates/updater"
@@ -258,4 +259,19 @@ func TestTooManyApps(t *testing.T) {
 	d.mustUninstall("app00")
 	_, _, err = d.stage("more", archive(t, "1.0.0", "more"), false)
 	must(t, err)
+}
+
+// What has the name of the folder of apps and is not a folder is set aside, and that is logged.
+func TestOtherFilesAreSetAside(t *testing.T) {
+	d, disk := newDevice(t), durabletest.New()
+	file, err := disk.Create(apps.Dir, 0o644)
+	must(t, err)
+	must(t, file.Close())
+	d.start(disk, true)
+	if _, err := disk.Kind(apps.Dir + ".set-aside.1"); err != nil {
+		t.Errorf("what was there is not set aside: %v", err)
+	}
+	if len(d.warned) != 1 || !strings.Contains(d.warned[0], apps.Dir+".set-aside.1") {
+		t.Errorf("logged %q, want where it is now", d.warned)
+	}
 }

@@ -3,6 +3,7 @@ package apps_test
 import (
 	"context"
 	"crypto/ed25519"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -30,6 +31,7 @@ type device struct {
 	mu        sync.Mutex
 	published map[string]bootctl.Slot // by package
 	audits    []updater.Audit
+	warned    []string
 }
 
 // newDevice is a device whose system runs version 1.0.0 with the bundle shell.
@@ -240,7 +242,13 @@ func (l *deviceLog) Audit(a updater.Audit) {
 	defer l.mu.Unlock()
 	l.audits = append(l.audits, a)
 }
-func (*deviceLog) Warn(string, ...any)  {}
+
+func (d *deviceLog) Warn(text string, fields ...any) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.warned = append(d.warned, fmt.Sprintln(append([]any{text}, fields...)...))
+}
+
 func (*deviceLog) Error(string, ...any) {}
 
 type realClock struct{}

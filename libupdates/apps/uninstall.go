@@ -34,7 +34,7 @@ func (a *Apps) Uninstall(ctx context.Context, names []string, keepState bool) er
 	if err == nil {
 		err = a.uninstall(ctx, name, p, keepState)
 	}
-	a.audit(name, p, err)
+	a.audit(ctx, name, p, err)
 	return err
 }
 
@@ -190,8 +190,8 @@ func (a *Apps) Forget(name string) error {
 }
 
 // audit records an uninstall.
-func (a *Apps) audit(name string, p *pack, err error) {
-	what := updater.Audit{Op: "uninstall", App: name, Result: updater.OK}
+func (a *Apps) audit(ctx context.Context, name string, p *pack, err error) {
+	what := updater.Audit{Op: "uninstall", App: name, Result: updater.OK, By: updater.CallerOf(ctx)}
 	if p != nil && p.fault == nil {
 		what.Version, _ = Running(p.Status())
 	}

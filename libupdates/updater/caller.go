@@ -17,6 +17,12 @@ type callerKey struct{}
 
 // by returns the log for the steps of whoever the context is of.
 func (j journal) by(ctx context.Context) journal {
-	j.caller, _ = ctx.Value(callerKey{}).(Caller)
+	j.caller = CallerOf(ctx)
 	return j
+}
+
+// CallerOf returns who asks for the steps of a context.
+func CallerOf(ctx context.Context) Caller {
+	c, _ := ctx.Value(callerKey{}).(Caller)
+	return c
 }

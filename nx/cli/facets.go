@@ -24,6 +24,11 @@ func (s *session) status(ctx context.Context) (update.UpdateStatus, capnp.Releas
 	return answer.Status(), release
 }
 
+func (s *session) installer(ctx context.Context) (update.AppInstaller, capnp.ReleaseFunc) {
+	answer, release := s.operator.Apps(ctx, nil)
+	return answer.Installer(), release
+}
+
 func (s *session) updated(ctx context.Context) (update.Updated, capnp.ReleaseFunc) {
 	answer, release := s.operator.Updated(ctx, nil)
 	return answer.Updated(), release

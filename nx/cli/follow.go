@@ -5,6 +5,9 @@ import (
 	"errors"
 	"time"
 
+	"capnproto.org/go/capnp/v3"
+
+	"nexus/capnpgen/update"
 	"nexus/daemons/convert"
 	"nexus/daemons/updateclient"
 	"nexus/libupdates/refusal"
@@ -20,10 +23,19 @@ const (
 // await follows the state until look returns true. It continues across restarts of updated and of the system. It ends
 // when no system runs there any more, when ctx ends, or after patience.
 func (s *session) await(ctx context.Context, patience time.Duration, look func(state) (enough bool, err error)) error {
+	return s.awaitOf(ctx, s.status, patience, look)
+}
+
+// A statusFacet returns UpdateStatus, of the system or of a package of apps.
+type statusFacet func(context.Context) (update.UpdateStatus, capnp.ReleaseFunc)
+
+// awaitOf is await for another slot machine than the system.
+func (s *session) awaitOf(ctx context.Context, of statusFacet, patience time.Duration,
+	look func(state) (enough bool, err error)) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, refusal.New(refusal.HealthTimeout, "no verdict within %s",
 		patience))
 	defer cancel()
-	return s.persist(ctx, func() (heard, enough bool, err error) { return s.followOnce(ctx, look) })
+	return s.persist(ctx, func() (heard, enough bool, err error) { return s.followOnce(ctx, of, look) })
 }
 
 // persist calls follow for one instance of a daemon after another, and across restarts of the system, until it returns
@@ -50,8 +62,9 @@ func (s *session) persist(ctx context.Context, follow func() (heard, enough bool
 }
 
 // followOnce follows one instance of updated.
-func (s *session) followOnce(ctx context.Context, look func(state) (bool, error)) (heard, enough bool, err error) {
-	status, done := s.status(ctx)
+func (s *session) followOnce(ctx context.Context, of statusFacet, look func(state) (bool, error)) (
+	heard, enough bool, err error) {
+	status, done := of(ctx)
 	defer done()
 	over := false
 	ended := updateclient.Follow(ctx, status, func(now updateclient.Status) bool {

@@ -35,6 +35,10 @@ type grammar struct {
 	Stage     stageVerb     `cmd:"" help:"Verify a system set and put it into the standby slot."`
 	Switch    switchVerb    `cmd:"" help:"Put the staged set on trial."`
 	Update    updateVerb    `cmd:"" help:"Stage a system set, switch to it and wait for the verdict."`
+	Install   installVerb   `cmd:"" help:"Install the apps in a set, and wait for the verdict."`
+	Upgrade   upgradeVerb   `cmd:"" help:"Upgrade the apps in a set to newer versions, and wait for the verdict."`
+	Uninstall uninstallVerb `cmd:"" help:"Uninstall apps."`
+	Apps      appsVerb      `cmd:"" help:"Show the apps."`
 	Rollback  rollbackVerb  `cmd:"" help:"End a trial, or return to the set in the other slot."`
 	Discard   discardVerb   `cmd:"" help:"Drop the staged set, or end the stage under way."`
 	Clear     clearVerb     `cmd:"" help:"Let a quarantined set be staged again."`

@@ -30,8 +30,9 @@ type serviceState struct {
 	Restarts uint32  `json:"restarts"`
 	Detail   string  `json:"detail"`
 	Slot     *string `json:"slot"`
-	Since    uint64  `json:"since"`   // the attempt during which its program was started
-	Earlier  bool    `json:"earlier"` // that is before the attempt of the publication
+	Since    uint64  `json:"since"`         // the attempt during which its program was started
+	Earlier  bool    `json:"earlier"`       // that is before the attempt of the publication
+	App      *string `json:"app,omitempty"` // the package of apps that it is of; null: the system
 }
 
 type daemonState struct {
@@ -78,7 +79,7 @@ func (s *session) serviceStates(ctx context.Context) ([]serviceState, error) {
 	states := []serviceState{}
 	for i := range r.Items(list.Len()) {
 		one := r.service(list.At(i))
-		one.Earlier = one.Since > 0 && one.Since < res.Boot()
+		one.Earlier = one.App == nil && one.Since > 0 && one.Since < res.Boot() // packages count their own attempts
 		states = append(states, one)
 	}
 	return states, r.Err
@@ -89,6 +90,7 @@ func (r *reader) service(m exec.ServiceStatus) serviceState {
 		Name: r.Text(m.Name()), Version: r.Text(m.Version()), State: nameOf(m.State().String()), Native: m.Native(),
 		PID:      m.Pid(),
 		Restarts: m.Restarts(), Detail: r.Text(m.Detail()), Slot: slotOrNull(m.Slot()), Since: m.Since(),
+		App: orNull(r.Text(m.App()), ""),
 	}
 }
 

@@ -31,9 +31,9 @@ type upVerb struct {
 	HealthDeadline time.Duration `placeholder:"DUR" default:"30s" help:"How long an attempt may take to prove healthy (default: 30s)."`
 	Watch          time.Duration `placeholder:"DUR" default:"1m" help:"How long a set that was just confirmed stays under watch, 0 for not at all (default: 1m)."`
 	Hang           time.Duration `placeholder:"DUR" default:"10s" help:"How long a daemon may go without a heartbeat before it is killed and restarted, 0 for ever (default: 10s)."`
-	Share          []string      `placeholder:"ROLE=PATH" sep:"none" help:"Socket for those who may have that role and no more: status (look), stage (look and stage) or operator. Mode 0660. Repeatable."`
+	Share          []string      `placeholder:"ROLE=PATH" sep:"none" help:"Socket for those who may have that role and no more: status (look), stage (look and stage), apps (look, install and uninstall apps; apps:web.* only these) or operator. Mode 0660. Repeatable."`
 	Listen         string        `placeholder:"ADDR:PORT" help:"Let operators in over the network, by TLS and by the keys of --operator. The device's own key is made at the first start: device.pub in the folder."`
-	Operator       []string      `placeholder:"KEY=ROLE" sep:"none" help:"Public key of an operator who comes in by --listen, as a file or as text, and its role: status, stage or operator; then, if need be, a limit: KEY=ROLE,until=2027-01-31. Repeatable."`
+	Operator       []string      `placeholder:"KEY=ROLE" sep:"none" help:"Public key of an operator who comes in by --listen, as a file or as text, and its role: status, stage, apps or operator; then, if need be, a limit: KEY=ROLE,until=2027-01-31. Repeatable."`
 	registryFlags
 	Selftest string `placeholder:"SETSDIR" help:"Run the selftest with the sets in this folder and stop with its outcome."`
 }

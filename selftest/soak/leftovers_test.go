@@ -35,7 +35,7 @@ func (s *Soak) strayFiles(runs bool) (found []error) {
 		}
 	}
 	folders := []string{".", "system", "system/sets", "system/sets/*", "system/sets/*/*.nxb", "trust", "trust/*",
-		"roots", "trees", "run"}
+		"system/apps", "roots", "trees", "run"}
 	err := filepath.WalkDir(s.host.Dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err

@@ -1,0 +1,194 @@
+package execd
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+
+	"nexus/daemons/plat"
+	"nexus/daemons/vat"
+)
+
+// appRuns are the packages of apps that run. Each has a supervisor of its own, so that an app that comes or goes
+// concerns nobody else.
+type appRuns struct {
+	system *supervisor
+	from   plat.UserRange
+
+	mu      sync.Mutex
+	users   map[string]uint32      // by bundle, of the system as well
+	known   map[string]*supervisor // by package, also of those that are not published yet
+	running map[string]*appRun     // by package
+	leaving map[string]*appRun     // by package: no longer published, and not over yet
+}
+
+// An appRun is one package while it is published.
+type appRun struct {
+	news chan publication // holds the newest
+	stop context.CancelFunc
+	over chan struct{} // closed once nothing of it runs any more
+}
+
+func newAppRuns(system *supervisor, from plat.UserRange) *appRuns {
+	return &appRuns{
+		system: system, from: from,
+		known: map[string]*supervisor{}, running: map[string]*appRun{}, leaving: map[string]*appRun{},
+	}
+}
+
+// of returns the supervisor of a package, which may have nothing to run yet.
+func (a *appRuns) of(name string) *supervisor {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.at(name)
+}
+
+// at is of for a caller that holds the lock.
+func (a *appRuns) at(name string) *supervisor {
+	if a.known[name] == nil {
+		s := a.system
+		a.known[name] = &supervisor{
+			host: s.host, verity: s.verity, log: s.log, settle: s.settle, groups: s.groups, bundles: s.bundles,
+			sinks: s.sinks, registrars: s.registrars, introducer: s.introducer, forwarder: s.forwarder,
+			sockets: s.sockets, trees: s.trees, runs: s.runs, loading: s.loading, handing: s.handing,
+			starting: s.starting, life: s.life, changed: vat.NewNotifier(),
+		}
+	}
+	return a.known[name]
+}
+
+// all returns the supervisors of all packages, in byte order of their names.
+func (a *appRuns) all() (all []*supervisor) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, name := range slices.Sorted(maps.Keys(a.known)) {
+		all = append(all, a.known[name])
+	}
+	return all
+}
+
+// follow hands each publication to the supervisors that it concerns, until ctx ends and no app runs any more.
+func (a *appRuns) follow(ctx context.Context, news <-chan publication, system chan<- publication) {
+	defer a.awaitEnd()
+	for {
+		select {
+		case p := <-news:
+			a.assign(p, p.complete)
+			if p.complete { // else it may lack an app that is not published again yet
+				a.system.keepSockets(ctx, p) // before anybody hears of the publication
+				a.system.tidyTrees(ctx, p)
+			}
+			a.take(ctx, p)
+			select {
+			case system <- p:
+			case <-ctx.Done():
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// assign gives each published bundle a user of its own. What has one keeps it: a service that goes on, and one that has
+// not ended yet. If the publication does not say all, those that it does not name keep theirs.
+func (a *appRuns) assign(p publication, all bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var names []string
+	for _, b := range p.all() {
+		names = append(names, b.name)
+	}
+	for name := range a.users {
+		if (!all || a.runs(name)) && !slices.Contains(names, name) && len(names) < int(a.from.Count) {
+			names = append(names, name)
+		}
+	}
+	a.users = a.from.Users(names, a.users)
+	for _, one := range append([]publication{p}, p.apps...) {
+		for i, b := range one.bundles {
+			one.bundles[i].user = a.users[b.name]
+		}
+	}
+}
+
+// runs reports whether a service of that name has not ended. The lock is held.
+func (a *appRuns) runs(name string) bool {
+	for _, s := range append(slices.Collect(maps.Values(a.known)), a.system) {
+		s.mu.Lock()
+		all := slices.Concat(s.services, s.ending)
+		s.mu.Unlock()
+		if slices.ContainsFunc(all, func(one *service) bool { return one.spec.name == name }) {
+			return true
+		}
+	}
+	return false
+}
+
+// take has the packages run as they are published.
+func (a *appRuns) take(ctx context.Context, p publication) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	published := map[string]bool{}
+	for _, app := range p.apps {
+		published[app.app] = true
+		run := a.running[app.app]
+		if run == nil {
+			run = a.begin(ctx, app.app)
+		}
+		select {
+		case <-run.news:
+		default:
+		}
+		run.news <- app // only here, and it has room now
+	}
+	for name, run := range a.running {
+		if p.complete && !published[name] {
+			run.stop()
+			delete(a.running, name)
+			a.leaving[name] = run
+			go a.forget(name, run)
+		}
+	}
+}
+
+// begin starts to follow the publications of a package. The lock is held.
+func (a *appRuns) begin(ctx context.Context, name string) *appRun {
+	ctx, stop := context.WithCancel(ctx)
+	run := &appRun{news: make(chan publication, 1), stop: stop, over: make(chan struct{})}
+	s, before := a.at(name), a.leaving[name]
+	a.running[name] = run
+	go func() {
+		defer close(run.over)
+		if before != nil {
+			<-before.over
+		}
+		s.follow(ctx, run.news)
+		s.forwarder.publish(s, nil, nil)
+		s.change(func() { s.current, s.services = publication{}, nil }) // for those who still ask about it
+	}()
+	return run
+}
+
+// forget forgets a package that is not published any more, once nothing of it runs.
+func (a *appRuns) forget(name string, run *appRun) {
+	<-run.over
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.leaving[name] == run {
+		delete(a.leaving, name)
+	}
+	if a.running[name] == nil {
+		delete(a.known, name)
+	}
+}
+
+// awaitEnd waits until no app runs.
+func (a *appRuns) awaitEnd() {
+	a.mu.Lock()
+	runs := slices.AppendSeq(slices.Collect(maps.Values(a.running)), maps.Values(a.leaving))
+	a.mu.Unlock()
+	for _, run := range runs {
+		<-run.over
+	}
+}

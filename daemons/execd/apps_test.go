@@ -1,0 +1,119 @@
+package execd
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"nexus/daemons/plat"
+	"nexus/daemons/vat"
+)
+
+// publicationOf is a publication of the system with these bundles, and with packages of one app each.
+func publicationOf(bundles, apps []string) publication {
+	p := publication{}
+	for _, name := range bundles {
+		p.bundles = append(p.bundles, spec{name: name})
+	}
+	for _, name := range apps {
+		p.apps = append(p.apps, publication{app: name, bundles: []spec{{app: name, name: name}}})
+	}
+	return p
+}
+
+// usersIn returns the users by bundle, and fails if two bundles have the same.
+func usersIn(t *testing.T, p publication, from plat.UserRange) map[string]uint32 {
+	t.Helper()
+	users, taken := map[string]uint32{}, map[uint32]string{}
+	for _, b := range p.all() {
+		if other, is := taken[b.user]; is {
+			t.Errorf("%s and %s have the same user", b.name, other)
+		}
+		if b.user < from.First || b.user >= from.First+from.Count {
+			t.Errorf("%s has user %d, which is not in the range", b.name, b.user)
+		}
+		users[b.name], taken[b.user] = b.user, b.name
+	}
+	return users
+}
+
+// Bundles of the system and of apps have a user each. One that stays keeps it, whatever comes and goes.
+func TestUsersOfAppsAndTheSystemDiffer(t *testing.T) {
+	from := plat.UserRange{First: 1 << 20, Count: 8}
+	s := &supervisor{changed: vat.NewNotifier()}
+	a := newAppRuns(s, from)
+	first := publicationOf([]string{"shell", "web"}, []string{"clock", "mail"})
+	a.assign(first, true)
+	had := usersIn(t, first, from)
+	for i, p := range []publication{
+		publicationOf([]string{"shell", "web"}, []string{"abacus", "clock", "mail"}),
+		publicationOf([]string{"about", "shell", "web", "zoo"}, []string{"clock", "mail"}),
+	} {
+		a.assign(p, true)
+		for name, user := range usersIn(t, p, from) {
+			if had[name] != 0 && had[name] != user {
+				t.Errorf("publication %d gives %s another user", i, name)
+			}
+		}
+	}
+}
+
+// A name that a publication lacks keeps its user until its service has ended, or while others may be named later.
+func TestUsersAreFreedOnceNothingRuns(t *testing.T) {
+	from := plat.UserRange{First: 1 << 20, Count: 3}
+	for _, c := range []struct {
+		name      string
+		all, runs bool
+		want      bool // the user is kept
+	}{
+		{"not all are named", false, false, true},
+		{"it has not ended yet", true, true, true},
+		{"it has ended", true, false, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := &supervisor{changed: vat.NewNotifier()}
+			a := newAppRuns(s, from)
+			a.assign(publicationOf([]string{"shell"}, []string{"mail"}), true)
+			if c.runs {
+				app := a.of("mail")
+				app.ending = []*service{{spec: spec{name: "mail"}, sup: app}}
+			}
+			a.assign(publicationOf([]string{"shell"}, nil), c.all)
+			if _, kept := a.users["mail"]; kept != c.want {
+				t.Errorf("the user of mail is kept: %v, want %v", kept, c.want)
+			}
+		})
+	}
+}
+
+// However many names still have users, those that are published get some.
+func TestUsersSuffice(t *testing.T) {
+	from := plat.UserRange{First: 1 << 20, Count: 4}
+	a := newAppRuns(&supervisor{changed: vat.NewNotifier()}, from)
+	for i := range 8 {
+		p := publicationOf([]string{fmt.Sprint("a", i), fmt.Sprint("b", i)}, []string{fmt.Sprint("c", i)})
+		a.assign(p, false)
+		usersIn(t, p, from)
+	}
+}
+
+// What one package publishes leaves alone what others serve, and those who wait for that.
+func TestPublishingAnAppLeavesOthersAlone(t *testing.T) {
+	var over []uint64
+	c := newForwarder(func(_ string, link uint64) error {
+		over = append(over, link)
+		return nil
+	})
+	system, app := &supervisor{}, &supervisor{}
+	c.publish(system, []string{"shell"}, nil)
+	c.publish(app, []string{"mail"}, nil)
+	c.lose("shell", []uint64{1})
+	c.lose("mail", []uint64{2})
+	c.publish(app, nil, nil)
+	if !slices.Equal(over, []uint64{2}) {
+		t.Errorf("links %v are over, want only that to the app", over)
+	}
+	if c.returns(bundleFacet("mail")) || !c.returns(bundleFacet("shell")) {
+		t.Error("the app is still a provider, or the bundle of the system is not")
+	}
+}

@@ -1,0 +1,330 @@
+package updated
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"capnproto.org/go/capnp/v3"
+
+	"nexus/capnpgen/update"
+	"nexus/daemons/convert"
+	"nexus/daemons/vat"
+	"nexus/daemons/vat/guard"
+	"nexus/libupdates/apps"
+	"nexus/libupdates/bootctl"
+	"nexus/libupdates/nxb"
+	"nexus/libupdates/nxs"
+	"nexus/libupdates/refusal"
+	"nexus/libupdates/updater"
+)
+
+// scopeMark begins the grant that says for which apps a client has AppInstaller; without one it has it for all.
+const scopeMark = "apps:"
+
+// installer serves AppInstaller to a client.
+func (p *packages) installer(c vat.Client) capnp.Client {
+	server := &installerServer{packages: p, files: c.Files, by: callerOf(c)}
+	for _, grant := range c.Grants {
+		text, is := strings.CutPrefix(grant, scopeMark)
+		if !is {
+			continue
+		}
+		scope, err := apps.ParseScope(text)
+		if err != nil {
+			return capnp.ErrorClient(convert.Except(err))
+		}
+		server.scope = scope
+	}
+	return capnp.Client(update.AppInstaller_ServerToClient(server))
+}
+
+// An installerServer is AppInstaller, for the packages in its scope.
+type installerServer struct {
+	packages *packages
+	files    *guard.Files
+	by       updater.Caller
+	scope    apps.Scope
+}
+
+// List returns all packages.
+func (s *installerServer) List(_ context.Context, call update.AppList_list) error {
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	names := s.packages.Names()
+	list, err := res.NewPackages(int32(len(names)))
+	if err != nil {
+		return err
+	}
+	for i, name := range names {
+		engine, err := s.packages.Engine(name)
+		if err != nil {
+			continue // it has just been uninstalled
+		}
+		if err := list.At(i).SetName(name); err != nil {
+			return err
+		}
+		status, err := list.At(i).NewStatus()
+		if err != nil {
+			return err
+		}
+		if err := fillStatus(status, engine); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Open returns the capabilities for a package.
+func (s *installerServer) Open(_ context.Context, call update.AppInstaller_open) error {
+	name, err := call.Args().Name()
+	if err != nil {
+		return err
+	}
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	err = nxb.CheckName(name)
+	if err == nil {
+		err = s.scope.HasName(name)
+	}
+	if err != nil {
+		return convert.Refuse(res.NewRefusal, err)
+	}
+	app := &appServer{installerServer: s, name: name, older: call.Args().Older(),
+		follows: vat.NewQuota("subscriptions", maxFollows)}
+	if err := res.SetUpdated(update.Updated_ServerToClient(app)); err != nil {
+		return err
+	}
+	return res.SetRecovery(update.UpdateRecovery_ServerToClient(&appRecovery{app}))
+}
+
+// Uninstall uninstalls a package.
+func (s *installerServer) Uninstall(ctx context.Context, call update.AppInstaller_uninstall) error {
+	call.Go()
+	list, err := call.Args().Names()
+	if err != nil {
+		return err
+	}
+	if list.Len() > apps.MaxBundles {
+		return answer(call.AllocResults, refusal.New(refusal.UnknownApp, "%d names are over the %d of a package",
+			list.Len(), apps.MaxBundles))
+	}
+	names, err := vat.Texts(list)
+	if err != nil {
+		return err
+	}
+	err = s.mayUninstall(names)
+	if err == nil {
+		err = s.packages.Uninstall(updater.As(ctx, s.by), names, call.Args().KeepState())
+	}
+	if err == nil {
+		s.packages.awaitGone(ctx)
+	}
+	return answer(call.AllocResults, err)
+}
+
+// mayUninstall refuses what is out of the scope.
+func (s *installerServer) mayUninstall(names []string) error {
+	for _, name := range names {
+		if err := s.scope.HasName(name); err != nil {
+			return err
+		}
+	}
+	if !s.scope.IsLimited() {
+		return nil
+	}
+	for _, name := range s.packages.Names() {
+		engine, err := s.packages.Engine(name)
+		if err != nil {
+			continue
+		}
+		now := engine.Status()
+		runs := now.Contents[now.Record.Running()-bootctl.A]
+		for _, b := range runs.Bundles {
+			if slices.Contains(names, b.Name) {
+				return s.scope.Has(runs.Publisher, nil)
+			}
+		}
+	}
+	return nil
+}
+
+// Attenuate returns an AppInstaller for less.
+func (s *installerServer) Attenuate(_ context.Context, call update.AppInstaller_attenuate) error {
+	pattern, err := call.Args().Pattern()
+	if err != nil {
+		return err
+	}
+	publisher, err := call.Args().Publisher()
+	if err != nil {
+		return err
+	}
+	scope, err := s.scope.Within(pattern, publisher)
+	if err != nil {
+		return convert.Except(err)
+	}
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	less := &installerServer{s.packages, s.files, s.by, scope}
+	return res.SetInstaller(update.AppInstaller_ServerToClient(less))
+}
+
+// An appServer is Updated for one package, which need not exist yet.
+type appServer struct {
+	*installerServer
+	name    string
+	older   bool
+	follows *vat.Quota
+}
+
+// status returns the server of the package's status. Refused as UnknownApp without the package.
+func (a *appServer) status() (*statusServer, error) {
+	engine, err := a.packages.Engine(a.name)
+	if err != nil {
+		return nil, convert.Except(err)
+	}
+	return &statusServer{a.packages.service(a.name, engine), a.follows}, nil
+}
+
+func (a *appServer) GetStatus(ctx context.Context, call update.UpdateStatus_getStatus) error {
+	status, err := a.status()
+	if err != nil {
+		return err
+	}
+	return status.GetStatus(ctx, call)
+}
+
+func (a *appServer) History(ctx context.Context, call update.UpdateStatus_history) error {
+	status, err := a.status()
+	if err != nil {
+		return err
+	}
+	return status.History(ctx, call)
+}
+
+func (a *appServer) Follow(ctx context.Context, call update.UpdateStatus_follow) error {
+	status, err := a.status()
+	if err != nil {
+		return err
+	}
+	return status.Follow(ctx, call)
+}
+
+// StageSystem begins a stage, in a place that is made for it.
+func (a *appServer) StageSystem(ctx context.Context, call update.Updated_stageSystem) error {
+	call.Go()
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	sink, err := a.begin(ctx, call.Args().SizeBytes(), call.Args().Progress())
+	if err != nil {
+		return convert.Refuse(res.NewRefusal, err)
+	}
+	return res.SetSink(sink)
+}
+
+func (a *appServer) begin(ctx context.Context, size uint64, observer update.StageProgress) (update.StageSink, error) {
+	engine, release, err := a.packages.Take(a.name)
+	if err != nil {
+		return update.StageSink{}, err
+	}
+	from := a.sender(engine)
+	from.over = release
+	return from.begin(ctx, size, observer, false, from.stagedSystem)
+}
+
+// sender is who stages in the package, and may switch to that.
+func (a *appServer) sender(engine *updater.Engine) sender {
+	return sender{
+		service: a.packages.service(a.name, engine), files: a.files, operator: true, by: a.by,
+		terms: updater.Terms{
+			Older: a.older,
+			Admit: func(x nxs.Index) error { return a.scope.Has(x.Publisher, x.Bundles) },
+		},
+	}
+}
+
+// Staged gives the capability for what is staged, unless that may be of a publisher who is out of the scope.
+func (a *appServer) Staged(_ context.Context, call update.Updated_staged) error {
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	engine, err := a.packages.Engine(a.name)
+	var serial uint64
+	if err == nil {
+		serial, err = engine.Staging.Staged()
+	}
+	if err == nil {
+		staged := engine.Status().Contents[bootctl.Staged-bootctl.A]
+		err = a.scope.Has(staged.Publisher, staged.Bundles)
+	}
+	if err != nil {
+		return convert.Refuse(res.NewRefusal, err)
+	}
+	return res.SetSystem(a.sender(engine).stagedSystem(serial))
+}
+
+// An appRecovery is UpdateRecovery for one package.
+type appRecovery struct{ app *appServer }
+
+// server returns the server for the package as it is now.
+func (r *appRecovery) server() (*recoveryServer, error) {
+	engine, err := r.app.packages.Engine(r.app.name)
+	if err != nil {
+		return nil, convert.Except(err)
+	}
+	now := engine.Status()
+	running := now.Contents[now.Record.Running()-bootctl.A]
+	if err := r.app.scope.Has(running.Publisher, running.Bundles); err != nil {
+		return nil, convert.Except(err)
+	}
+	return &recoveryServer{engine.Recovery, engine.Staging.EndStage, r.app.by}, nil
+}
+
+func (r *appRecovery) Rollback(ctx context.Context, call update.UpdateRecovery_rollback) error {
+	server, err := r.server()
+	if err != nil {
+		return err
+	}
+	return server.Rollback(ctx, call)
+}
+
+func (r *appRecovery) ClearQuarantine(ctx context.Context, call update.UpdateRecovery_clearQuarantine) error {
+	server, err := r.server()
+	if err != nil {
+		return err
+	}
+	return server.ClearQuarantine(ctx, call)
+}
+
+func (r *appRecovery) LowerFloor(ctx context.Context, call update.UpdateRecovery_lowerFloor) error {
+	server, err := r.server()
+	if err != nil {
+		return err
+	}
+	return server.LowerFloor(ctx, call)
+}
+
+func (r *appRecovery) Scrub(ctx context.Context, call update.UpdateRecovery_scrub) error {
+	server, err := r.server()
+	if err != nil {
+		return err
+	}
+	return server.Scrub(ctx, call)
+}
+
+func (r *appRecovery) EndStage(ctx context.Context, call update.UpdateRecovery_endStage) error {
+	server, err := r.server()
+	if err != nil {
+		return err
+	}
+	return server.EndStage(ctx, call)
+}

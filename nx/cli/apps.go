@@ -1,0 +1,101 @@
+package cli
+
+import (
+	"context"
+	"io"
+
+	"nexus/capnpgen/update"
+	"nexus/daemons/updateclient"
+)
+
+// appsVerb shows the apps.
+type appsVerb struct{}
+
+// A packageState is one package of apps.
+type packageState struct {
+	Package string      `json:"package"`
+	Version *string     `json:"version"` // of the set that runs; null: nothing is installed
+	Apps    []bundleRef `json:"apps"`    // that run
+	state
+}
+
+// Run shows all packages.
+func (*appsVerb) Run(ctx context.Context, in *invocation) error {
+	ctx, cancel := patient(ctx)
+	defer cancel()
+	return in.with(ctx, func(s *session) error {
+		all, err := s.packages(ctx)
+		if err != nil {
+			return cannot("show apps", "", err)
+		}
+		return in.answer(all, func(w io.Writer) { printPackages(w, all) })
+	})
+}
+
+func (s *session) packages(ctx context.Context) ([]packageState, error) {
+	installer, done := s.installer(ctx)
+	defer done()
+	return packagesOf(ctx, installer)
+}
+
+func packagesOf(ctx context.Context, installer update.AppInstaller) ([]packageState, error) {
+	answer, release := installer.List(ctx, nil)
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return nil, err
+	}
+	list, err := res.Packages()
+	if err != nil {
+		return nil, err
+	}
+	all := []packageState{}
+	for i := range list.Len() {
+		name, err := list.At(i).Name()
+		if err != nil {
+			return nil, err
+		}
+		status, err := updateclient.Read(list.At(i).Status())
+		if err != nil {
+			return nil, err
+		}
+		now := stateOf(status)
+		runs := now.slot(now.ActiveSlot)
+		if now.PendingSlot != nil {
+			runs = now.slot(*now.PendingSlot)
+		}
+		all = append(all, packageState{name, runs.SystemVersion, runs.Bundles, now})
+	}
+	return all, nil
+}
+
+func printPackages(w io.Writer, all []packageState) {
+	rows := [][]string{{"APP", "VERSION", "STATE", "PACKAGE"}}
+	for _, p := range all {
+		for _, app := range p.Apps {
+			rows = append(rows, []string{app.Name, app.Version, p.word(), p.Package})
+		}
+		if len(p.Apps) == 0 {
+			rows = append(rows, []string{p.Package, "-", p.word(), p.Package})
+		}
+	}
+	table(w, rows)
+}
+
+// word says how a package is.
+func (p packageState) word() string {
+	switch {
+	case p.PendingSlot != nil:
+		return "on trial"
+	case p.Version == nil && p.StagedSlot != nil:
+		return "staged"
+	case p.Version == nil:
+		return "not installed"
+	case !p.HealthOK:
+		return "not confirmed"
+	case p.Watched:
+		return "under watch"
+	default:
+		return "healthy"
+	}
+}

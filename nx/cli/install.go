@@ -1,0 +1,178 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"capnproto.org/go/capnp/v3"
+
+	"nexus/capnpgen/update"
+	"nexus/daemons/convert"
+	"nexus/daemons/updateclient"
+	"nexus/libupdates/apps"
+	"nexus/libupdates/refusal"
+)
+
+// installVerb installs the apps in a set.
+type installVerb struct {
+	File    string        `arg:"" placeholder:"FILE" help:"Signed set of apps (.nxs); - for standard input."`
+	Timeout time.Duration `placeholder:"DUR" default:"10m" help:"How long to wait for the verdict (default: 10m)."`
+}
+
+// Run exits 0 only after the commit.
+func (v *installVerb) Run(ctx context.Context, in *invocation) error {
+	return in.with(ctx, func(s *session) error {
+		return s.install(ctx, intake{verb: "install", file: v.File, timeout: v.Timeout})
+	})
+}
+
+// upgradeVerb upgrades the apps in a set.
+type upgradeVerb struct {
+	File      string        `arg:"" placeholder:"FILE" help:"Signed set of apps (.nxs); - for standard input."`
+	Timeout   time.Duration `placeholder:"DUR" default:"10m" help:"How long to wait for the verdict (default: 10m)."`
+	Downgrade bool          `help:"Go to a version that is not newer, if the device's policy allows it."`
+}
+
+// Run exits 0 only after the commit.
+func (v *upgradeVerb) Run(ctx context.Context, in *invocation) error {
+	return in.with(ctx, func(s *session) error {
+		return s.install(ctx, intake{verb: "upgrade", file: v.File, timeout: v.Timeout, older: v.Downgrade})
+	})
+}
+
+// An intake is one install or upgrade.
+type intake struct {
+	verb    string // `install` or `upgrade`
+	file    string
+	timeout time.Duration
+	older   bool
+}
+
+// An installed is the result.
+type installed struct {
+	Package string `json:"package"`
+	staged
+}
+
+func (s *session) install(ctx context.Context, v intake) error {
+	file, err := s.in.openArchive(ctx, v.file)
+	if err != nil {
+		return cannot(v.verb, v.file, err)
+	}
+	defer file.Close()
+	app, err := s.openApp(ctx, v, file)
+	if err != nil {
+		return cannot(v.verb, file.name, err)
+	}
+	defer app.done()
+	set, err := s.send(ctx, file, s.in.progress(file.name), app.stage)
+	if refusal.Of(convert.Excepted(err)) == refusal.Downgrade {
+		err = &failure{text: refusal.DetailOf(convert.Excepted(err)), reason: refusal.Downgrade,
+			hint: "`nx upgrade --downgrade FILE` goes down, where the device's policy allows it"}
+	}
+	if err != nil {
+		return cannot(v.verb, file.name, err)
+	}
+	defer set.System.Release()
+	if err := set.Switch(ctx); err != nil {
+		return cannot(v.verb, app.name+" "+set.SystemVersion, err)
+	}
+	s.in.note("%s %s is on trial", app.name, set.SystemVersion)
+	if err := s.awaitOf(ctx, app.status(s), v.timeout, set.verdict); err != nil {
+		return cannot(v.verb, app.name+" "+set.SystemVersion, unlessTrialGoesOn(ctx, s.naming(ctx, err)))
+	}
+	return s.in.answer(installed{app.name, set}, func(w io.Writer) {
+		for _, b := range set.Bundles {
+			fmt.Fprintf(w, "%sed %s %s, healthy\n", pastOf(v.verb), clean(b.Name), clean(b.Version))
+		}
+	})
+}
+
+// pastOf is a verb, to be followed by `ed`.
+func pastOf(verb string) string {
+	if verb == "upgrade" {
+		return "upgrad"
+	}
+	return verb
+}
+
+// unlessTrialGoesOn adds to the error of an interrupted wait that the trial itself continues.
+func unlessTrialGoesOn(ctx context.Context, err error) error {
+	if ctx.Err() == nil {
+		return err
+	}
+	return &failure{text: "interrupted: the trial goes on", reason: refusal.Cancelled,
+		hint: "`nx apps` shows the verdict"}
+}
+
+// An openedApp is a package that a set is for.
+type openedApp struct {
+	name    string
+	updated update.Updated
+	link    *updateclient.Link
+	done    func()
+}
+
+// openApp opens the package that a set is for, by what the set says of itself.
+func (s *session) openApp(ctx context.Context, v intake, file archive) (*openedApp, error) {
+	found, err := peek(file)
+	if err != nil {
+		return nil, err
+	}
+	link, installer, done := direct(ctx, s, "apps", s.installer)
+	app := &openedApp{name: apps.PackageOf(found.Index.Bundles), link: link, done: done}
+	if err := app.open(ctx, installer, v); err != nil {
+		done()
+		return nil, err
+	}
+	return app, nil
+}
+
+func (a *openedApp) open(ctx context.Context, installer update.AppInstaller, v intake) error {
+	all, err := packagesOf(ctx, installer)
+	if err != nil {
+		return err
+	}
+	version := ""
+	for _, p := range all {
+		if p.Package == a.name && p.Version != nil {
+			version = *p.Version
+		}
+	}
+	switch {
+	case v.verb == "install" && version != "":
+		return refusal.New(refusal.AlreadyActive, "%s %s is installed: `nx upgrade` it", a.name, version)
+	case v.verb == "upgrade" && version == "":
+		return refusal.New(refusal.UnknownApp, "there is no app %s: `nx install` it", a.name)
+	}
+	answer, release := installer.Open(ctx, func(p update.AppInstaller_open_Params) error {
+		p.SetOlder(v.older)
+		return p.SetName(a.name)
+	})
+	res, err := convert.Outcome(answer.Struct())
+	if err != nil {
+		release()
+		return err
+	}
+	last := a.done
+	a.updated, a.done = res.Updated(), func() { release(); last() }
+	return nil
+}
+
+// stage begins a stage for the package.
+func (a *openedApp) stage(ctx context.Context, sizeBytes uint64, progress update.StageProgress) *updateclient.Sink {
+	return updateclient.StageSystem(ctx, a.updated, a.link, sizeBytes, progress)
+}
+
+// status returns the status of the package, of one instance of updated after another.
+func (a *openedApp) status(s *session) statusFacet {
+	return func(ctx context.Context) (update.UpdateStatus, capnp.ReleaseFunc) {
+		installer, done := s.installer(ctx)
+		answer, release := installer.Open(ctx, func(p update.AppInstaller_open_Params) error {
+			return p.SetName(a.name)
+		})
+		return update.UpdateStatus(answer.Updated()), func() { release(); done() }
+	}
+}
