@@ -35,6 +35,7 @@ type line struct {
 	at    func()
 	conns map[net.Conn]bool
 	down  bool
+	vain  int // how many connections the registry did not take
 }
 
 func newLine(t *testing.T, to string) *line {
@@ -65,6 +66,11 @@ func (l *line) host() string { return l.listener.Addr().String() }
 func (l *line) serve(near net.Conn) {
 	defer near.Close()
 	far, err := net.Dial("tcp", l.to)
+	if err != nil {
+		l.mu.Lock()
+		l.vain++
+		l.mu.Unlock()
+	}
 	if err != nil || !l.hold(near) {
 		return
 	}
@@ -118,6 +124,12 @@ func (l *line) total() int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.sent
+}
+
+func (l *line) refused() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.vain
 }
 
 type counter struct {

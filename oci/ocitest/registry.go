@@ -19,6 +19,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -48,20 +49,34 @@ type Registry struct {
 	Host string // address and port
 	CA   string // with TLS: the file of its certificate
 	Dir  string // where its blobs are
+
+	program, config string
+	stop            func()
 }
 
 // Start starts a registry that ends with the test. It skips the test where the program cannot be had; CI has to have
 // it.
 func Start(t testing.TB, kind Kind, o Options) *Registry {
 	t.Helper()
-	program := programOf(t, kind)
-	r := &Registry{Dir: t.TempDir()}
-	config := filepath.Join(t.TempDir(), "config.yml")
-	if err := os.WriteFile(config, []byte(r.config(t, o)), 0o600); err != nil {
+	r := &Registry{Host: "127.0.0.1:0", Dir: t.TempDir(), program: programOf(t, kind)}
+	r.config = r.configure(t, o)
+	r.Run(t)
+	t.Cleanup(func() { r.Kill() })
+	return r
+}
+
+// Kill kills the registry, in the middle of what it does.
+func (r *Registry) Kill() { r.stop() }
+
+// Run starts the registry, where it was before if it has been killed.
+func (r *Registry) Run(t testing.TB) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "config.yml")
+	if err := os.WriteFile(file, fmt.Appendf(nil, "%s  addr: %s\n", r.config, r.Host), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, program, "serve", config)
+	cmd := exec.CommandContext(ctx, r.program, "serve", file)
 	cmd.Env = append(os.Environ(), "OTEL_TRACES_EXPORTER=none")
 	errors, err := cmd.StderrPipe()
 	if err == nil {
@@ -71,23 +86,22 @@ func Start(t testing.TB, kind Kind, o Options) *Registry {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
+	r.stop = sync.OnceFunc(func() {
 		cancel()
 		_ = cmd.Wait() // it was killed
 	})
 	r.Host = listening(t, errors)
-	return r
 }
 
-// config returns the registry's configuration.
-func (r *Registry) config(t testing.TB, o Options) string {
+// configure returns the registry's configuration, except for its address.
+func (r *Registry) configure(t testing.TB, o Options) string {
 	t.Helper()
-	text := fmt.Sprintf("version: 0.1\nlog: {level: info}\nstorage:\n  filesystem: {rootdirectory: %s}\n"+
-		"http:\n  addr: 127.0.0.1:0\n", r.Dir)
+	text := fmt.Sprintf("version: 0.1\nlog: {level: info}\nstorage:\n  filesystem: {rootdirectory: %s}\n", r.Dir)
+	tls := ""
 	if o.TLS {
 		var key string
 		r.CA, key = certificate(t)
-		text += fmt.Sprintf("  tls: {certificate: %s, key: %s}\n", r.CA, key)
+		tls = fmt.Sprintf("  tls: {certificate: %s, key: %s}\n", r.CA, key)
 	}
 	if o.User != "" {
 		hash, err := bcrypt.GenerateFromPassword([]byte(o.Password), bcrypt.MinCost)
@@ -100,7 +114,7 @@ func (r *Registry) config(t testing.TB, o Options) string {
 		}
 		text += fmt.Sprintf("auth:\n  htpasswd: {realm: test, path: %s}\n", file)
 	}
-	return text
+	return text + "http:\n" + tls
 }
 
 // listening waits until the registry says where it listens, and goes on reading what it says.
