@@ -50,6 +50,17 @@ func (p Packer) Bundle(m Manifest, program, bundles string) error {
 		filepath.Join(bundles, m.Name+".nxb"))
 }
 
+// Tree packs a tree as a data bundle into a folder of bundles. The manifest's source stays beside that folder.
+func (p Packer) Tree(name, version, tree, bundles string) error {
+	source := filepath.Join(filepath.Dir(bundles), name+".toml")
+	text := fmt.Sprintf("name = %q\nversion = %q\n", name, version)
+	if err := os.WriteFile(source, []byte(text), 0o644); err != nil {
+		return err
+	}
+	return p.Run(filepath.Join(p.Bin, "nxb-pack"), "--toml", source, "--key", p.Key, "--tree", tree,
+		filepath.Join(bundles, name+".nxb"))
+}
+
 // Set packs a folder of bundles into a set. The source of its index stays beside it; more are further lines of that.
 func (p Packer) Set(bundles, version, set string, more ...string) error {
 	source := strings.TrimSuffix(set, ".nxs") + ".toml"

@@ -108,15 +108,14 @@ func (p page) pack(version, greeting string) (set string, err error) {
 
 // packGreeting packs a data bundle with one file.
 func (p page) packGreeting(packer demo.Packer, in, version, greeting string) error {
-	pages, manifest := filepath.Join(p.dir, "pages-"+version), filepath.Join(p.dir, "pages-"+version+".toml")
+	pages := filepath.Join(p.dir, "pages-"+version)
 	if err := os.Mkdir(pages, 0o755); err != nil {
 		return err
 	}
-	text := fmt.Sprintf("name = \"pages\"\nversion = %q\n", version)
-	return errors.Join(os.WriteFile(filepath.Join(pages, "greeting"), []byte(greeting), 0o644),
-		os.WriteFile(manifest, []byte(text), 0o644),
-		packer.Run(filepath.Join(p.v.Bin, "nxb-pack"), "--toml", manifest, "--key", packer.Key, "--tree", pages,
-			filepath.Join(in, "pages.nxb")))
+	if err := os.WriteFile(filepath.Join(pages, "greeting"), []byte(greeting), 0o644); err != nil {
+		return err
+	}
+	return packer.Tree("pages", version, pages, in)
 }
 
 // powers are what the server asks for, and gets.
