@@ -5,9 +5,13 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"path"
+	"slices"
+	"strings"
 
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/durable/durabletest"
+	"nexus/libupdates/nxb"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
 	"nexus/libupdates/slots"
@@ -17,15 +21,19 @@ import (
 // recordFile is the file with the device's boot record, beside the slots.
 const recordFile = "record"
 
-// A kind says where a device keeps its boot record.
+// A kind says where a device keeps its boot record, and whether its file system has fs-verity.
 type kind string
 
 const (
 	inMemory kind = "memory" // in PID 1: lost in a power cut, but not with updated
 	onDisk   kind = "disk"
+	onVerity kind = "verity" // like onDisk; the file system got fs-verity after the device was delivered
 )
 
-func kinds() []kind { return []kind{inMemory, onDisk} }
+func kinds() []kind { return []kind{inMemory, onDisk, onVerity} }
+
+// lasts reports whether the record outlives a power cut.
+func (k kind) lasts() bool { return k != inMemory }
 
 // A device is the slots, the record and the engine that owns them; the test plays PID 1. Each command updates the set
 // of states that may be true afterwards.
@@ -42,13 +50,25 @@ type device struct {
 	given    uint64         // the attempt number that PID 1 got last; 0 after a restart of the machine
 	sending  *updater.Stage // the current stage; nil: none
 	runs     updater.Publication
-	past     int   // operations on earlier disks of this device
-	changed  []int // those that changed something
-	cut      int   // the power is cut after so many operations in all; negative: never
-	attempts int   // since the last command or start
+	past     int      // operations on earlier disks of this device
+	names    []string // of these operations
+	changed  []int    // those that changed something
+	cut      int      // the power is cut after so many operations in all; negative: never
+	attempts int      // since the last command or start
 	fault    fault
-	doubt    bool // a command failed: the next one first writes the record again, even if it is refused
+	doubt    bool // a command failed: the next one first writes the record again
 	broken   []violation
+}
+
+// meetsDamage reports whether the fault was a failed read of a payload that the kernel verifies. That counts as damage,
+// and TestExchangedPayloads is about it.
+func (d *device) meetsDamage() bool {
+	all := append(slices.Clone(d.names), d.disk.Ops()...)
+	if d.kind != onVerity || d.fault.at < 1 || d.fault.at > len(all) {
+		return false
+	}
+	op := all[d.fault.at-1]
+	return strings.HasPrefix(op, "read ") && strings.HasSuffix(op, "/"+nxb.PayloadFile)
 }
 
 // dead reports whether the power was cut or updated was killed, which ends the flow.
@@ -70,6 +90,7 @@ func (d *device) changes() []int {
 func (d *device) take(disk *durabletest.Disk) {
 	if d.disk != nil {
 		d.changed = d.changes()
+		d.names = append(d.names, d.disk.Ops()...)
 		d.past = d.operations()
 	}
 	d.disk = disk
@@ -93,6 +114,17 @@ func (d *device) fillFactorySlot() error {
 
 // start starts updated on the current disk. Its state must be one of the expected ones.
 func (d *device) start(expected beliefs) error {
+	if err := d.open(); err != nil {
+		return err
+	}
+	d.check(startIsExpected(expected, d.see()))
+	d.check(d.numbersAreKept())
+	d.may, d.around = beliefs{d.see()}, nil
+	return nil
+}
+
+// open starts updated on the current disk.
+func (d *device) open() error {
 	d.abandon()
 	d.engine, d.doubt, d.attempts = nil, false, 0
 	file, err := d.disk.CellFile(recordFile)
@@ -102,13 +134,8 @@ func (d *device) start(expected beliefs) error {
 	d.bench.device = d
 	config := d.config
 	config.Slots, config.Record = d.disk, file
-	if d.engine, err = updater.Open(config); err != nil {
-		return err
-	}
-	d.check(startIsExpected(expected, d.see()))
-	d.check(d.numbersAreKept())
-	d.may, d.around = beliefs{d.see()}, nil
-	return nil
+	d.engine, err = updater.Open(config)
+	return err
 }
 
 // see returns the state that the running updated works with.
@@ -140,7 +167,7 @@ func (d *device) command(name string, r rule, do func() error) error {
 		return durabletest.ErrCut
 	}
 	done, open, refusals := d.may.follow(r)
-	before := d.trace()
+	before, settled := d.trace(), !d.doubt && !d.unplaced()
 	err := do()
 	switch {
 	case err == nil:
@@ -151,7 +178,11 @@ func (d *device) command(name string, r rule, do func() error) error {
 		d.may, d.doubt = open, true
 	default:
 		d.check(refusalIsExpected(name, refusals, refusal.Of(err)))
-		d.check(refusalChangesNothing(name, before, d.trace()))
+		after := d.trace()
+		if !settled { // even a refused command first finishes what the one before left behind
+			after.disk = before.disk
+		}
+		d.check(refusalChangesNothing(name, before, after))
 	}
 	return err
 }
@@ -170,11 +201,18 @@ type trace struct {
 }
 
 func (d *device) trace() trace {
-	t := trace{sees: d.see(), boot: d.engine.Record().Boot}
-	if !d.doubt {
-		t.disk = d.disk.Sum()
+	// A stage that is refused may have the kernel verify a payload that it would have shared with a slot.
+	return trace{sees: d.see(), boot: d.engine.Record().Boot, disk: d.disk.SumBytes()}
+}
+
+// unplaced reports whether the links have yet to follow an acknowledged switch.
+func (d *device) unplaced() bool {
+	r := d.engine.Record()
+	if r.Pending == bootctl.None {
+		return false
 	}
-	return t
+	target, err := d.disk.Clone().Readlink(bootctl.Staged.String())
+	return err == nil && path.Base(target) == r.Slot(r.Pending).Digest.String()
 }
 
 // publish records what updated has published.

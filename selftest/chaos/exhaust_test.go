@@ -102,6 +102,9 @@ func (a *arena) failAt(b *bench, f flow, c course, t *tally) {
 	few := a.few()
 	d := a.begin(b, c.kind, c.fault, -1)
 	d.perform(f)
+	if d.meetsDamage() {
+		return
+	}
 	changes := d.changes()
 	a.goThrough(b, d.fork(), c, d.operations(), few, t, false)
 	d.goesOn()

@@ -129,14 +129,14 @@ func (d *device) crash() error {
 
 // lose drops what is not on the disk, as a power cut does.
 func (d *device) lose(disk *durabletest.Disk) {
-	if d.kind == inMemory {
+	if !d.kind.lasts() {
 		disk.Forget(recordFile)
 	}
 }
 
 // afterCut returns the states that may be true after a power cut now.
 func (d *device) afterCut() beliefs {
-	if d.kind == onDisk {
+	if d.kind.lasts() {
 		return d.may
 	}
 	var after beliefs

@@ -50,6 +50,8 @@ const (
 	saysSettled   = "after every cut the device settles with a proven set, committed and published"
 	saysGoesOn    = "after every cut and every fault the next update works"
 	saysClean     = "nothing is left behind: two links, one to the active slot, and the sets that the slots lead to"
+	saysKept      = "on a file system with fs-verity, the kernel verifies the payloads of all sets that were staged or run"
+	saysExchanged = "a set whose payload is not what was signed is never published, whatever the kernel says of its file"
 	saysVersions  = "a record of the next version is readable, and fields that only that version knows are kept"
 	saysHalves    = "with either half of the record damaged, the device starts with the last acknowledged state or the one before"
 	saysNoFailure = "a start never fails on a working disk"
@@ -63,7 +65,7 @@ func startIsExpected(expected beliefs, sees belief) violation {
 }
 
 func (d *device) numbersAreKept() violation {
-	if r := d.engine.Record(); d.kind == onDisk && r.Boot < d.boot {
+	if r := d.engine.Record(); d.kind.lasts() && r.Boot < d.boot {
 		return broke(saysNumbers, "attempt %d was acknowledged, but the record is at %d", d.boot, r.Boot)
 	}
 	return violation{}
@@ -103,7 +105,7 @@ func publishedIsVerified(set *slots.Set) violation {
 // publishedIsCounted checks what a start would read now.
 func publishedIsCounted(d *device, p updater.Publication) violation {
 	disk := d.disk.Fork()
-	if d.kind == onDisk {
+	if d.kind.lasts() {
 		disk = disk.Reboot(durabletest.Outcomes()[0]) // only what was synced
 	}
 	r, err := recordOn(disk)

@@ -98,6 +98,23 @@ func TestInvariantsCanFail(t *testing.T) {
 				kit.Must(t, d.disk.Mkdir("sets/.stage"))
 				return diskIsClean(d)
 			}},
+		{sentence: saysKept,
+			holds: func() violation {
+				d := a.begin(b, onVerity, fault{}, -1)
+				d.must(d.settle())
+				return payloadsAreKept(d)
+			},
+			isBroken: func() violation {
+				d := a.begin(b, onVerity, fault{}, -1) // it has made no attempt since it has fs-verity
+				return payloadsAreKept(d)
+			}},
+		{sentence: saysExchanged,
+			holds: func() violation { return exchange{}.isMet(a.begin(b, onVerity, fault{}, -1)) },
+			isBroken: func() violation {
+				d := a.begin(b, onVerity, fault{}, -1)
+				d.library = &library{versions: map[nxs.Digest]string{}} // so it puts the program of another set there
+				return exchange{}.isMet(d)
+			}},
 		{sentence: saysNoFailure,
 			holds: func() violation { return failureOf(delivered(), nil) },
 			isBroken: func() violation {

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"nexus/libupdates/bootctl"
+	"nexus/libupdates/durable/durabletest"
+	"nexus/libupdates/slots"
 )
 
 // rest checks the invariants of a device that has settled. started reports whether nothing has failed since its start.
@@ -27,6 +29,7 @@ func (a *arena) rest(d *device, started bool) {
 	d.check(deviceIsSettled(d))
 	if started {
 		d.check(diskIsClean(d))
+		d.check(payloadsAreKept(d))
 	}
 	d.check(updatesGoOn(d))
 }
@@ -46,6 +49,34 @@ func deviceIsSettled(d *device) violation {
 	}
 	return violation{}
 }
+
+// payloadsAreKept checks that the kernel verifies the payloads of all sets that were staged on a file system with
+// fs-verity, and of the one that runs. The factory set was staged before.
+func payloadsAreKept(d *device) violation {
+	r := d.engine.Record()
+	for _, slot := range []bootctl.Slot{bootctl.A, bootctl.B, bootctl.Staged} {
+		c := r.Slot(slot)
+		if d.kind != onVerity || c.IsEmpty() || d.version(c) == factory && slot != r.Active {
+			continue
+		}
+		content, err := contentOf(d.disk.Clone(), slot)
+		if err != nil || content.Unkept != noDigest {
+			return broke(saysKept, "%s in slot %s: %s, %v", c.Version, slot, content.Unkept, err)
+		}
+	}
+	return violation{}
+}
+
+func contentOf(disk *durabletest.Disk, slot bootctl.Slot) (slots.Content, error) {
+	store, err := slots.Open(disk)
+	if err != nil {
+		return slots.Content{}, err
+	}
+	return store.Content(slot)
+}
+
+// noDigest is why the kernel does not verify the one payload of each set that has no digest for it.
+const noDigest = "the index has no fs-verity digest"
 
 // updatesGoOn takes the device through one more update.
 func updatesGoOn(d *device) violation {

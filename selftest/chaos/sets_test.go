@@ -59,7 +59,7 @@ func newLibrary(t testing.TB) *library {
 	key := updatestest.Key(1)
 	for _, version := range []string{factory, newer, newest, exiting, hanging, deadly, hindered,
 		nextGood} {
-		service := updatestest.Bundle("alpha.app", version, nil, []byte("program of "+version), key)
+		service := updatestest.Bundle("alpha.app", version, nil, []byte("program of "+version), key).Blocks()
 		data := updatestest.Bundle("beta", "1.0.0", nil, bytes.Repeat([]byte("b"), 600), key)
 		raw := updatestest.Archive(t, key, version, service, data)
 		l.archives[version] = raw

@@ -53,6 +53,9 @@ func deliver(b *bench, k kind) (*durabletest.Disk, error) {
 	if err == nil && len(d.broken) > 0 {
 		err = fmt.Errorf("%v", d.broken)
 	}
+	if k == onVerity {
+		d.disk.GiveVerity()
+	}
 	return d.disk.Clone(), err
 }
 

@@ -121,8 +121,8 @@ func (t *worldTally) print(name string) {
 // runWorld runs a flow with at most one mishap. It returns the messages, and whether the mishap took place.
 func runWorld(t *testing.T, archives map[string][]byte, f worldFlow, plan *mishap) (edges []edge, fired bool) {
 	s := newSystem(t, archives, f, plan)
-	for _, hold := range []func(*system) error{f.want, neverConfirmedTheBad, theNextUpdateWorks, leavesNothing,
-		startsAgain} {
+	for _, hold := range []func(*system) error{f.want, neverConfirmedTheBad, theNextUpdateWorks,
+		theUnchangedGoesOn, leavesNothing, startsAgain} {
 		if err := hold(s); err != nil {
 			t.Errorf("%v\n%s", err, s.w.Console())
 			break

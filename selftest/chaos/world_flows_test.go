@@ -46,11 +46,11 @@ func worldFlows() []worldFlow {
 			}
 			return fmt.Errorf("stage of the set that was rolled back: %v", err)
 		}},
-		{name: "a core takes over", want: func(s *system) error {
+		{name: "a core takes over", core: true, want: func(s *system) error {
 			_, err := newPerson(s).update(withCore)
 			return err
 		}},
-		{name: "a core takes over and gives back", bad: true, want: rollback(exitingWithCore)},
+		{name: "a core takes over and gives back", bad: true, core: true, want: rollback(exitingWithCore)},
 		{name: "two operators", want: func(s *system) error {
 			first, second := newPerson(s), newPerson(s)
 			err := errors.Join(first.stage(newer), second.stage(newest), first.discard())

@@ -1,6 +1,7 @@
 package chaos_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -34,6 +35,17 @@ func theNextUpdateWorks(s *system) error {
 		return fmt.Errorf("the next update: %w", err)
 	}
 	s.now = now
+	return nil
+}
+
+// theUnchangedGoesOn: a service that no set changes is the same process over every switch, retry and rollback, whatever
+// died, unless that was execd or everything.
+func theUnchangedGoesOn(s *system) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.steady != nil && s.steady != s.w.ConnOf(steady) && !s.restarted && !s.flow.core {
+		return errors.New("a service that no set changes was started again")
+	}
 	return nil
 }
 

@@ -131,6 +131,7 @@ func (p *person) update(version string) (world.State, error) {
 			case s.Pending != bootctl.None || holds(s, s.Active, version):
 				p.s.w.Clock.Wind(step)
 			case holds(s, s.Staged, version):
+				p.s.beforeSwitch(s)
 				p.ask(p.switchTo)
 			case s.HealthOK: // the record was kept in memory and is lost
 				if s.Rollback == "" {
@@ -199,6 +200,9 @@ func worldSets(t testing.TB) map[string][]byte {
 	return archives
 }
 
+// steady is a service that is the same in all sets.
+const steady = "steady"
+
 // worldSet returns a set whose service has the version's nature.
 func worldSet(t testing.TB, version string) []byte {
 	program, native := "serve "+version, true
@@ -216,6 +220,8 @@ func worldSet(t testing.TB, version string) []byte {
 	bundles := []updatestest.Made{
 		updatestest.Bundle("hello", version, abilities, world.Program(program), key),
 		updatestest.Bundle("notes", version, nil, fmt.Appendf(nil, "notes of %s", version), key),
+		updatestest.Bundle(steady, factory, []string{nxb.AbilityService, nxb.AbilityNative},
+			world.Program("serve "+factory), key),
 	}
 	if version == withCore || version == exitingWithCore {
 		bundles = append(bundles, updatestest.Bundle(nxs.CoreName, version, nil, world.Program("core "+version), key))

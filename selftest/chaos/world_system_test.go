@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"nexus/daemons/vat"
 	"nexus/daemons/world"
 	"nexus/libupdates/updatestest"
 )
@@ -18,6 +19,7 @@ type worldFlow struct {
 	name  string
 	bad   bool // whether the set on trial must not be confirmed
 	twice bool // each command is given twice
+	core  bool // its sets carry a core, which starts everything again
 	want  func(*system) error
 }
 
@@ -111,14 +113,16 @@ type system struct {
 	plan     *mishap     // nil: no mishap, or none any more
 	now      world.State // after the last update
 
-	mu      sync.Mutex
-	edges   []edge
-	quiet   bool // the flow has completed; later messages are not counted
-	fired   bool
-	down    bool              // initd died, and the system has not been started again
-	deaths  int               // number of deaths of the whole system
-	all     []*world.Operator // of all persons
-	winding chan struct{}     // closed when the clock no longer has to be wound
+	mu        sync.Mutex
+	edges     []edge
+	quiet     bool // the flow has completed; later messages are not counted
+	fired     bool
+	down      bool              // initd died, and the system has not been started again
+	steady    *vat.Conn         // of the service that no set changes, at the first switch
+	deaths    int               // number of deaths of the whole system
+	restarted bool              // execd died, or everything: all services were started again
+	all       []*world.Operator // of all persons
+	winding   chan struct{}     // closed when the clock no longer has to be wound
 }
 
 // newSystem boots a world with a confirmed factory set, and then starts to listen.
@@ -173,10 +177,13 @@ func (s *system) end(victim string, m world.Message) {
 	case world.InitName:
 		s.w.End(victim)
 		s.mu.Lock()
-		s.down = true
+		s.down, s.restarted = true, true
 		s.deaths++
 		s.mu.Unlock()
 	default:
+		s.mu.Lock()
+		s.restarted = s.restarted || victim == "execd"
+		s.mu.Unlock()
 		s.w.End(victim)
 	}
 	go s.wind()
@@ -192,6 +199,15 @@ func (s *system) wind() {
 			return
 		case <-time.After(2 * time.Millisecond):
 		}
+	}
+}
+
+// beforeSwitch notes the service that no set changes, if it is healthy.
+func (s *system) beforeSwitch(now world.State) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.steady == nil && resting(now) {
+		s.steady = s.w.ConnOf(steady)
 	}
 }
 

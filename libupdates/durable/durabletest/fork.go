@@ -39,17 +39,23 @@ func forkNames(at names, forks map[*node]*node) names {
 	return copied
 }
 
-// Sum returns a digest of the disk's content as written: names, links, bytes. It does not count as an operation.
-func (d *Disk) Sum() [sha256.Size]byte {
+// Sum returns a digest of the disk's content as written: names, links, bytes, and which files the kernel verifies. It
+// does not count as an operation.
+func (d *Disk) Sum() [sha256.Size]byte { return d.sum(true) }
+
+// SumBytes is Sum without which files the kernel verifies.
+func (d *Disk) SumBytes() [sha256.Size]byte { return d.sum(false) }
+
+func (d *Disk) sum(seals bool) [sha256.Size]byte {
 	h := sha256.New()
-	d.root.sum(h, root)
+	d.root.sum(h, root, seals)
 	return [sha256.Size]byte(h.Sum(nil))
 }
 
 // sumBlock is the size of the blocks of a file that are hashed quickly if they are zero.
 const sumBlock = 4096
 
-func (n *node) sum(h hash.Hash, name string) {
+func (n *node) sum(h hash.Hash, name string, seals bool) {
 	word := func(v int) { h.Write(binary.LittleEndian.AppendUint64(nil, uint64(v))) }
 	text := func(s string) { word(len(s)); h.Write([]byte(s)) }
 	word(int(n.kind))
@@ -59,7 +65,7 @@ func (n *node) sum(h hash.Hash, name string) {
 		text(n.target)
 	case file:
 		word(len(n.data))
-		if n.sealed != nil {
+		if seals && n.sealed != nil {
 			text(veritySuffix)
 		}
 		zeros := make([]byte, sumBlock)
@@ -73,7 +79,7 @@ func (n *node) sum(h hash.Hash, name string) {
 	case directory:
 		word(len(n.entries))
 		for _, base := range sortedNames(n.entries) {
-			n.entries[base].sum(h, base)
+			n.entries[base].sum(h, base, seals)
 		}
 	}
 }
