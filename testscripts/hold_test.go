@@ -2,7 +2,9 @@ package testscripts
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"time"
 
@@ -28,17 +30,21 @@ func hold(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Value(holdKey{}).(map[string]net.Conn)[args[0]] = conn
 }
 
-// held says a line over a connection that is kept, and prints the answer: `NAME`. With `!` the connection has ended.
+// held says a line over a connection that is kept, and prints the answer: `NAME`. With `!` it waits until the connection
+// has ended: a program ends a moment after what it depends on.
 func held(ts *testscript.TestScript, neg bool, args []string) {
 	conn := ts.Value(holdKey{}).(map[string]net.Conn)[args[0]]
 	ts.Check(conn.SetDeadline(time.Now().Add(holdPatience)))
+	if neg {
+		var timeout net.Error
+		if _, err := io.Copy(io.Discard, conn); errors.As(err, &timeout) && timeout.Timeout() {
+			ts.Fatalf("held %s: it has not ended: %v", args[0], err)
+		}
+		return
+	}
 	_, err := fmt.Fprintln(conn, "line")
-	answer := ""
-	if err == nil {
-		answer, err = bufio.NewReader(conn).ReadString('\n')
-	}
-	if timeout, is := err.(net.Error); is && timeout.Timeout() || (err != nil) != neg {
-		ts.Fatalf("held %s: %q, %v", args[0], answer, err)
-	}
+	ts.Check(err)
+	answer, err := bufio.NewReader(conn).ReadString('\n')
+	ts.Check(err)
 	fmt.Fprint(ts.Stdout(), answer)
 }
