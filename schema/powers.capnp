@@ -20,11 +20,13 @@ interface PowerJudge {
   # `text` is the policy as it was set, at most 256 KiB; empty: none was set, so no power is granted. `warnings` has one
   # line for each rule that can never grant anything, in the order of the rules, at most 256.
 
-  judge @1 (publisher :Data, bundles :List(Asking)) -> (decisions :List(Decision), refusal :Keystore.Refusal);
+  judge @1 (publisher :Data, bundles :List(Asking), older :Bool) -> (decisions :List(Decision),
+    refusal :Keystore.Refusal);
   # Decides what the bundles of a set signed by `publisher`, a 32-byte Ed25519 key, would get: one decision for each
   # power that a bundle asks for, in that order. At most 256 bundles of at most 64 powers. No effect. `refusal` is null
   # if everything is granted; otherwise it names all that is not, as `policy-denied`, or as `port-taken` if two bundles
-  # ask for the same port.
+  # ask for the same port. With `older` the bundles are apps that would go down to the versions of this set: that is
+  # refused as `policy-denied` unless a rule allows it for each.
 }
 
 struct Asking {
