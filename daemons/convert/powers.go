@@ -12,11 +12,13 @@ import (
 	"nexus/libupdates/trust"
 )
 
-// Judge asks initd what the bundles of a set get. The refusal is about the set as a whole.
-func Judge(ctx context.Context, client powers.PowerJudge, publisher trust.PublicKey, set []policy.Asking) (
+// Judge asks initd what the bundles of a set get; older: and whether they may go down to that. The refusal is about the
+// set as a whole.
+func Judge(ctx context.Context, client powers.PowerJudge, publisher trust.PublicKey, set []policy.Asking, older bool) (
 	decisions []policy.Decision, refused, err error,
 ) {
 	answer, release := client.Judge(ctx, func(p powers.PowerJudge_judge_Params) error {
+		p.SetOlder(older)
 		if err := p.SetPublisher(publisher[:]); err != nil {
 			return err
 		}

@@ -165,7 +165,12 @@ func (s judgeServer) Judge(_ context.Context, call powers.PowerJudge_judge) erro
 	if err := convert.FillDecisions(res.NewDecisions, all); err != nil {
 		return err
 	}
-	if err := policy.Refuse(all); err != nil {
+	err = policy.Refuse(all)
+	if err == nil && call.Args().Older() {
+		rules, _ := s.judge.now()
+		err = rules.Down(publisher, set)
+	}
+	if err != nil {
 		return convert.Refuse(res.NewRefusal, err)
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 	"nexus/libupdates/apps"
 	"nexus/libupdates/durable"
 	"nexus/libupdates/nxs"
+	"nexus/libupdates/policy"
 	"nexus/libupdates/updater"
 )
 
@@ -36,6 +37,7 @@ func openApps(b *vat.Endowments, files durable.FS, memory durable.CellFile, base
 	base.Verify = verifyBy(b.Use("AppVerifier"))
 	base.Admission = appAdmission{admission{b.Use("AppAdmission")}}
 	base.Core = nxs.Digest{} // no app brings one
+	down := judgeBy(b.Use("PowerJudge"), true)
 	p.Apps, err = apps.Open(apps.Config{
 		FS: files, NewBoot: !found,
 		Engine: func(name string) updater.Config {
@@ -44,11 +46,20 @@ func openApps(b *vat.Endowments, files durable.FS, memory durable.CellFile, base
 			cfg.Changed = func() { p.notifier(name).Notify(); p.changed.Notify() }
 			return cfg
 		},
-		System: func() updater.Status { return system.engine.Status() },
-		Retain: system.publisher.retainApps,
-		Log:    journal{log}, Changed: p.changed.Notify,
+		System:    func() updater.Status { return system.engine.Status() },
+		Retain:    system.publisher.retainApps,
+		Downgrade: func(ctx context.Context, x nxs.Index) error { return down(ctx, x.Publisher, named(x)) },
+		Log:       journal{log}, Changed: p.changed.Notify,
 	})
 	return p, err
+}
+
+// named are all bundles of a set, whatever they ask for.
+func named(x nxs.Index) (set []policy.Asking) {
+	for _, e := range x.Bundles {
+		set = append(set, policy.Asking{Bundle: e.Name})
+	}
+	return set
 }
 
 // appAdmission admits sets of apps. Roots that come with them are left alone: only the system's sets bring some, and

@@ -84,13 +84,14 @@ func (a admission) call(ctx context.Context, do func(context.Context, keystore.S
 	return a.holding.Call(ctx, func(client capnp.Client) error { return do(ctx, keystore.SetAdmission(client)) })
 }
 
-// judgeBy is the decision of initd on what a set asks for: this process cannot grant anything.
-func judgeBy(judge *vat.Holding) updater.Judge {
+// judgeBy is the decision of initd on what a set asks for, and if it is older, on going down to it: this process cannot
+// grant anything.
+func judgeBy(judge *vat.Holding, older bool) updater.Judge {
 	return func(ctx context.Context, publisher trust.PublicKey, set []policy.Asking) error {
 		ctx, cancel := bounded(ctx)
 		defer cancel()
 		return judge.Call(ctx, func(client capnp.Client) error {
-			_, refused, err := convert.Judge(ctx, powers.PowerJudge(client), publisher, set)
+			_, refused, err := convert.Judge(ctx, powers.PowerJudge(client), publisher, set, older)
 			return cmp.Or(err, refused)
 		})
 	}

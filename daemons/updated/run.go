@@ -86,7 +86,7 @@ func open(ctx context.Context, b *vat.Endowments, host plat.Host, log *logclient
 	cfg := updater.Config{
 		Slots: durable.WithVerity(root, plat.Verity{}), Record: memory, Verify: verifyBy(b.Use("Verifier")),
 		Patch:     patchBy(b.Use("Patcher")),
-		Admission: admission{b.Use("SetAdmission")}, Judge: judgeBy(b.Use("PowerJudge")),
+		Admission: admission{b.Use("SetAdmission")}, Judge: judgeBy(b.Use("PowerJudge"), false),
 		Publisher: slotPublisher{s.publisher, ""},
 		Log:       journal{log}, Clock: host.Clock, Changed: s.changed.Notify,
 	}

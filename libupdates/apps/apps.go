@@ -36,8 +36,8 @@ type Config struct {
 	System func() updater.Status // how the system is; it waits for nobody
 	// Retain has exactly these packages stay published, and waits until the others are not.
 	Retain func(ctx context.Context, names []string) error
-	// Downgrade refuses to go down from one set to another by the device's policy; nil: no device goes down.
-	Downgrade func(nxs.Index) error
+	// Downgrade refuses, as PolicyDenied, to go down to a set unless the device's policy allows it.
+	Downgrade func(context.Context, nxs.Index) error
 	// NewBoot says that nobody has opened the apps in this boot.
 	NewBoot bool
 	Log     updater.Log

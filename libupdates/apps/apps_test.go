@@ -1,6 +1,7 @@
 package apps_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -110,22 +111,39 @@ func TestUpgradesMayAddApps(t *testing.T) {
 	}
 }
 
+// Policies on the way down.
+func goesDown(context.Context, nxs.Index) error { return nil }
+
+func stays(_ context.Context, x nxs.Index) error {
+	return refusal.New(refusal.PolicyDenied, "not to %s", x.SystemVersion)
+}
+
+// onceOnly is a policy that changes after it was asked once.
+func onceOnly() func(context.Context, nxs.Index) error {
+	asked := false
+	return func(ctx context.Context, x nxs.Index) error {
+		if asked {
+			return stays(ctx, x)
+		}
+		asked = true
+		return nil
+	}
+}
+
 // A way down needs the operator and the policy.
 func TestDowngrade(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		older    bool
-		policy   func(nxs.Index) error
+		policy   func(context.Context, nxs.Index) error
 		want     refusal.Reason
 		versions string
 	}{
-		{"neither", false, nil, refusal.Downgrade, "web 2.0.0"},
-		{"the operator alone", true, nil, refusal.PolicyDenied, "web 2.0.0"},
-		{"the policy alone", false, func(nxs.Index) error { return nil }, refusal.Downgrade, "web 2.0.0"},
-		{"both", true, func(nxs.Index) error { return nil }, "", "web 1.0.0"},
-		{"the policy says no", true, func(x nxs.Index) error {
-			return refusal.New(refusal.PolicyDenied, "not %s", x.SystemVersion)
-		}, refusal.PolicyDenied, "web 2.0.0"},
+		{"neither", false, stays, refusal.Downgrade, "web 2.0.0"},
+		{"the operator alone", true, stays, refusal.PolicyDenied, "web 2.0.0"},
+		{"the policy alone", false, goesDown, refusal.Downgrade, "web 2.0.0"},
+		{"both", true, goesDown, "", "web 1.0.0"},
+		{"the policy, until it is staged", true, onceOnly(), refusal.PolicyDenied, "web 2.0.0"},
 	} {
 		d := newDevice(t)
 		d.mustInstall("2.0.0", "web")

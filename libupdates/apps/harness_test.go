@@ -260,9 +260,9 @@ func (realClock) After(d time.Duration) <-chan time.Time { return time.After(d) 
 type lateOthers struct{ device *device }
 
 func (o lateOthers) Busy() error { return nil }
-func (o lateOthers) Admit(x nxs.Index, older bool) error {
+func (o lateOthers) Admit(ctx context.Context, x nxs.Index, older bool) error {
 	if o.device.apps == nil {
 		return nil
 	}
-	return o.device.apps.Others().Admit(x, older)
+	return o.device.apps.Others().Admit(ctx, x, older)
 }

@@ -1,6 +1,7 @@
 package apps
 
 import (
+	"context"
 	"slices"
 	"strings"
 
@@ -52,7 +53,9 @@ type toSystem struct{ apps *Apps }
 func (toSystem) Busy() error { return nil }
 
 // Admit refuses names of apps.
-func (s toSystem) Admit(x nxs.Index, _ bool) error { return s.apps.freeOf("", x.Bundles) }
+func (s toSystem) Admit(_ context.Context, x nxs.Index, _ bool) error {
+	return s.apps.freeOf("", x.Bundles)
+}
 
 // freeOf refuses names that packages other than this one hold.
 func (a *Apps) freeOf(pkg string, bundles []nxs.Entry) error {
@@ -86,7 +89,7 @@ func (o others) Busy() error {
 }
 
 // Admit refuses a set that is not this package, that shadows what others hold, or that is not newer than what runs.
-func (o others) Admit(x nxs.Index, older bool) error {
+func (o others) Admit(ctx context.Context, x nxs.Index, older bool) error {
 	if name := PackageOf(x.Bundles); name != o.name {
 		return refusal.New(refusal.NameMismatch, "the first bundle of the set is %q, not %q", name, o.name)
 	}
@@ -109,12 +112,12 @@ func (o others) Admit(x nxs.Index, older bool) error {
 	if err != nil {
 		return err
 	}
-	return o.follows(engine.Status(), x, older)
+	return o.follows(ctx, engine.Status(), x, older)
 }
 
 // follows refuses a set that leaves out an app of the one that runs, or is not newer. The same set is left to the
 // record to refuse.
-func (o others) follows(now updater.Status, x nxs.Index, older bool) error {
+func (o others) follows(ctx context.Context, now updater.Status, x nxs.Index, older bool) error {
 	version, bundles := Running(now)
 	if version == "" {
 		return nil
@@ -135,10 +138,11 @@ func (o others) follows(now updater.Status, x nxs.Index, older bool) error {
 	if !older {
 		return refusal.New(refusal.Downgrade, "%s", down)
 	}
-	if o.apps.cfg.Downgrade == nil {
-		return refusal.New(refusal.PolicyDenied, "%s, and the device's policy lets no app go down", down)
+	if err := o.apps.cfg.Downgrade(ctx, x); refusal.Of(err) == refusal.PolicyDenied {
+		return refusal.New(refusal.PolicyDenied, "%s: %s", down, refusal.DetailOf(err))
+	} else {
+		return err
 	}
-	return o.apps.cfg.Downgrade(x)
 }
 
 func sameEntry(a, b nxs.Entry) bool {

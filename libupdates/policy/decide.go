@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"nexus/libupdates/powers"
@@ -170,6 +171,19 @@ func (p Policy) grant(m Machine, publisher trust.PublicKey, d Decision, power po
 		}
 	}
 	return d
+}
+
+// Down refuses, as PolicyDenied, to replace apps by the older versions of a set unless a rule lets each of them go down.
+func (p Policy) Down(publisher trust.PublicKey, set []Asking) error {
+	for _, asking := range set {
+		if !slices.ContainsFunc(p.Rules, func(r Rule) bool {
+			return r.Downgrade && r.isFor(publisher, asking.Bundle)
+		}) {
+			return refusal.New(refusal.PolicyDenied, "no rule of the policy lets %s go down (`downgrade = true`)",
+				asking.Bundle)
+		}
+	}
+	return nil
 }
 
 // maxDetail bounds the text of a refusal, in bytes.

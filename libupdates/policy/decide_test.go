@@ -8,6 +8,7 @@ import (
 
 	"nexus/libupdates/policy"
 	"nexus/libupdates/refusal"
+	"nexus/libupdates/trust"
 	"nexus/libupdates/updatestest"
 )
 
@@ -296,5 +297,43 @@ func TestDevices(t *testing.T) {
 	}
 	if d := p.Decide(policy.Machine{}, updatestest.Key(1).Public(), asking)[1]; !d.Granted() {
 		t.Errorf("where nobody has looked: %+v", d)
+	}
+}
+
+// Apps go down only where a rule for their publisher and each of their names says so.
+func TestDown(t *testing.T) {
+	key, other := updatestest.Key(1).Public(), updatestest.Key(2).Public()
+	text := rule("*", "web", web, "") + rule(key.String(), "mail*", web, "downgrade = true") +
+		rule("*", "clock", web, "downgrade = true\nlimit = 0")
+	p, err := policy.Parse([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		publisher trust.PublicKey
+		bundles   []string
+		denied    string
+	}{
+		"granted":                      {key, []string{"mail"}, ""},
+		"granted by name":              {other, []string{"clock"}, ""},
+		"all are granted":              {key, []string{"clock", "mail.box"}, ""},
+		"another publisher":            {other, []string{"mail"}, "mail"},
+		"a rule for powers alone":      {key, []string{"web"}, "web"},
+		"one of two":                   {key, []string{"mail", "web"}, "web"},
+		"a name that no rule is about": {key, []string{"shell"}, "shell"},
+	} {
+		var set []policy.Asking
+		for _, bundle := range c.bundles {
+			set = append(set, policy.Asking{Bundle: bundle})
+		}
+		switch err := p.Down(c.publisher, set); {
+		case c.denied == "" && err != nil:
+			t.Errorf("%s: got %v", name, err)
+		case c.denied != "" && (refusal.Of(err) != refusal.PolicyDenied || !strings.Contains(err.Error(), c.denied)):
+			t.Errorf("%s: got %v, want %s denied", name, err, c.denied)
+		}
+	}
+	if err := (policy.Policy{}).Down(key, []policy.Asking{{Bundle: "mail"}}); refusal.Of(err) != refusal.PolicyDenied {
+		t.Errorf("without a policy: got %v, want it denied", err)
 	}
 }

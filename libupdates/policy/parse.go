@@ -41,6 +41,7 @@ type file struct {
 		Powers    []string `toml:"powers"`
 		Limit     *int     `toml:"limit"`
 		Unlimited bool     `toml:"unlimited"`
+		Downgrade bool     `toml:"downgrade"`
 	} `toml:"allow"`
 	Device []struct {
 		Name  string `toml:"name"`
@@ -80,10 +81,13 @@ func Parse(text []byte) (Policy, error) {
 	}
 	for i, raw := range f.Allow {
 		rule, err := parseRule(raw.Publisher, raw.Bundle, raw.Powers, raw.Limit)
+		if err == nil && len(raw.Powers) == 0 && !raw.Downgrade {
+			err = errors.New("powers is missing, or empty")
+		}
 		if err != nil {
 			return Policy{}, bad(lines[i], "%v", err)
 		}
-		rule.Line, rule.Unlimited = lines[i], raw.Unlimited
+		rule.Line, rule.Unlimited, rule.Downgrade = lines[i], raw.Unlimited, raw.Downgrade
 		p.Rules = append(p.Rules, rule)
 	}
 	return p, nil
@@ -149,9 +153,6 @@ func parseRule(publisher, bundle string, patterns []string, limit *int) (r Rule,
 	}
 	if r.Bundle, err = parsePattern(bundle); err != nil {
 		return r, fmt.Errorf("bundle: %w", err)
-	}
-	if len(patterns) == 0 {
-		return r, errors.New("powers is missing, or empty")
 	}
 	for _, text := range patterns {
 		all, err := parseRange(text)

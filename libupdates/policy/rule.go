@@ -23,6 +23,8 @@ type Rule struct {
 	Limit int
 	// Unlimited says that state may be granted where the machine cannot hold programs to a quota.
 	Unlimited bool
+	// Downgrade says that the bundles, if they are apps, may be replaced by older versions.
+	Downgrade bool
 }
 
 // A pattern is the name of a bundle, or the beginning of names followed by `*`.

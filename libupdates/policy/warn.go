@@ -8,12 +8,14 @@ import (
 )
 
 // Warnings returns a line for each rule that can never grant anything: its limit is 0, or rules above it, each of which
-// is for all of its bundles, grant all of its powers.
+// is for all of its bundles, grant all of its powers. One that lets apps go down does something.
 func (p Policy) Warnings() []string {
 	var warnings []string
 	for i, rule := range p.Rules {
 		why := ""
 		switch {
+		case rule.Downgrade:
+			continue
 		case rule.Limit == 0:
 			why = "its limit is 0"
 		case p.idle(i):

@@ -35,7 +35,7 @@ func (in *intake) installFactory(ctx context.Context, archive io.Reader, size in
 			if err := in.admit(ctx, head); err != nil {
 				return err
 			}
-			if err := in.cfg.fits(head.Index, Terms{}); err != nil {
+			if err := in.cfg.fits(ctx, head.Index, Terms{}); err != nil {
 				return err
 			}
 			return in.ledger.Record().AdmitFactory(in.slots.floor.candidate(head.Digest, head.Index))

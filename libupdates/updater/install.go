@@ -63,7 +63,7 @@ func (in *intake) install(ctx context.Context, archive arrival, terms Terms,
 			if err != nil && refusal.Of(err) != refusal.AlreadyActive {
 				return err
 			}
-			if err := in.cfg.fits(head.Index, terms); err != nil {
+			if err := in.cfg.fits(ctx, head.Index, terms); err != nil {
 				return err
 			}
 			if err := data.begin(head.Index); err != nil {

@@ -1,13 +1,15 @@
 package updater
 
 import (
+	"context"
+
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
 )
 
 // fits asks whether a sender may bring a set, and whether it goes with what other slot machines hold.
-func (cfg *Config) fits(x nxs.Index, terms Terms) error {
+func (cfg *Config) fits(ctx context.Context, x nxs.Index, terms Terms) error {
 	if terms.Admit != nil {
 		if err := terms.Admit(x); err != nil {
 			return err
@@ -16,7 +18,7 @@ func (cfg *Config) fits(x nxs.Index, terms Terms) error {
 	if cfg.Others == nil {
 		return nil
 	}
-	return cfg.Others.Admit(x, terms.Older)
+	return cfg.Others.Admit(ctx, x, terms.Older)
 }
 
 // busy refuses a change while another slot machine must not be disturbed.

@@ -70,7 +70,7 @@ type Others interface {
 	Busy() error
 	// Admit refuses a set that does not go with what the others hold. It is asked before anything is written, and again
 	// before a switch. Older says that the set may be older than the one that runs.
-	Admit(x nxs.Index, older bool) error
+	Admit(ctx context.Context, x nxs.Index, older bool) error
 }
 
 // A Patch applies a patch of a delta, as Apply of a delta.Patch does.

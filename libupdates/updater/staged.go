@@ -45,7 +45,7 @@ func (g *Staging) Switch(ctx context.Context, serial uint64) error {
 	r := g.ledger.Record()
 	what := aboutStaged(r)
 	if err == nil {
-		err = g.alongside()
+		err = g.alongside(ctx)
 	}
 	if err == nil {
 		err = g.runnable(ctx, r, serial)
@@ -67,12 +67,13 @@ func (g *Staging) Switch(ctx context.Context, serial uint64) error {
 }
 
 // alongside refuses a switch to what does not go with other slot machines, which may have changed since the stage.
-func (g *Staging) alongside() error {
+func (g *Staging) alongside(ctx context.Context) error {
 	if err := g.cfg.busy(); err != nil {
 		return err
 	}
 	staged := g.slots.content(bootctl.Staged)
-	return g.cfg.fits(nxs.Index{SystemVersion: staged.Version, Bundles: staged.Bundles}, Terms{Older: true})
+	return g.cfg.fits(ctx, nxs.Index{SystemVersion: staged.Version, Publisher: staged.Publisher, Bundles: staged.Bundles},
+		Terms{Older: true})
 }
 
 // runnable refuses a staged set that is damaged or could not be published, and any on a machine that can start no

@@ -194,7 +194,7 @@ func (s *session) explain(ctx context.Context, name string) ([]grantOfPower, err
 	}
 	judge, done := s.judge(ctx)
 	defer done()
-	all, _, err := convert.Judge(ctx, judge, publisher, set)
+	all, _, err := convert.Judge(ctx, judge, publisher, set, false)
 	if err != nil {
 		return nil, err
 	}
