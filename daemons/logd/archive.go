@@ -135,18 +135,20 @@ type history struct {
 	boot    uint32 // the number of this boot
 }
 
-// takeUp reads what is on disk. A segment that is damaged is told of and dropped: all others are kept.
+// takeUp reads what is on disk. A segment that is damaged is told of and dropped, and what another version keeps there
+// is told of and left alone: all others are kept.
 func (a *archive) takeUp(ctx context.Context, keys keys) error {
 	names, err := keys.list(ctx)
 	if err != nil {
 		return err
 	}
 	before := history{oldest: 1, boot: 1}
-	damaged, newest := 0, uint64(0)
+	damaged, foreign, newest := 0, 0, uint64(0)
 	for _, name := range names {
 		s, known := segmentOf(name)
 		if !known {
-			continue // a newer version's
+			foreign++
+			continue
 		}
 		a.last = max(a.last, s.number)
 		found, err := keys.read(ctx, s)
@@ -171,7 +173,7 @@ func (a *archive) takeUp(ctx context.Context, keys keys) error {
 	a.head, a.oldest, a.boot = before.head, before.oldest, before.boot
 	a.ledger.takeUp(before)
 	close(a.ledger.takenUp)
-	a.tellTakenUp(len(before.records), damaged)
+	a.tellTakenUp(len(before.records), damaged, foreign)
 	return nil
 }
 
@@ -199,7 +201,11 @@ func (h *history) sort() {
 }
 
 // tellTakenUp marks where the journal of before ends.
-func (a *archive) tellTakenUp(records, damaged int) {
+func (a *archive) tellTakenUp(records, damaged, foreign int) {
+	if foreign > 0 {
+		a.ledger.say(journal.Level_warn, "journal on disk has parts of another version: they are left alone",
+			logclient.Field{Key: "reason", Value: string(refusal.BadSchemaVersion)})
+	}
 	if damaged > 0 {
 		a.ledger.say(journal.Level_warn, "journal on disk was damaged: what could not be read is lost",
 			logclient.Field{Key: "reason", Value: string(refusal.StateDamaged)})

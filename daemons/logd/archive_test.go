@@ -211,6 +211,34 @@ func TestDamagedJournal(t *testing.T) {
 	}
 }
 
+// What another version keeps there is reported and left as it is; logd starts, and its own records are there.
+func TestJournalOfAnotherVersion(t *testing.T) {
+	d := newDisk(t)
+	k := d.start()
+	mustWrite(t, k.sink("updated"), auditOf("kept"))
+	k.save()
+	k.stop()
+	folder := filepath.Dir(d.segments("audit")[0])
+	later := filepath.Join(folder, "digests+00000000000000000001.value")
+	if err := os.WriteFile(later, []byte("another layout"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		k = d.start()
+		if got := texts(query(t, k.journal(), of("updated"))); !slices.Equal(got, []string{"kept"}) {
+			t.Errorf("the records are %q", got)
+		}
+		if !k.tells("bad-schema-version", 1) {
+			t.Errorf("another version's part is not reported: %q", k.printed())
+		}
+		k.save()
+		k.stop()
+		if raw, err := os.ReadFile(later); err != nil || string(raw) != "another layout" {
+			t.Errorf("another version's part is now %q, %v", raw, err)
+		}
+	}
+}
+
 // Whatever is said, the journal on disk stays within its bounds, and a flood leaves the others theirs there too.
 func TestJournalOnDiskIsBounded(t *testing.T) {
 	d := newDisk(t)
