@@ -40,7 +40,7 @@ enum Kind {
   message @0;
   # A plain log record.
   audit @1;
-  # One stage, switch, health report, rollback, discard or clear, successful or refused.
+  # One step that changes what runs or what is trusted, such as a stage, a rollback or a stop, successful or refused.
   marker @2;
   # A line that was printed on the console exactly as in `message`.
   crash @3;

@@ -8,13 +8,15 @@ import (
 	"nexus/capnpgen/bundle"
 	"nexus/capnpgen/exec"
 	"nexus/daemons/convert"
+	"nexus/daemons/logclient"
 	"nexus/libupdates/nxb"
 	"nexus/libupdates/refusal"
 )
 
 // An execServer serves Exec: it runs bundles on demand.
 type execServer struct {
-	s *supervisor
+	s  *supervisor
+	by logclient.Caller
 }
 
 // Run starts a bundle whose manifest allows that.
@@ -24,24 +26,32 @@ func (e *execServer) Run(ctx context.Context, call exec.Exec_run) error {
 	if err != nil {
 		return err
 	}
-	spec, err := e.s.lookUp(ctx, name)
+	p, err := e.run(ctx, name)
+	e.s.log.Audit(logclient.Audit{Op: "run", Detail: fmt.Sprintf("bundle=%.64q", name), By: e.by}.Outcome(err))
 	if err != nil {
 		return convert.Except(err)
 	}
-	// The program outlives the call; it ends when the returned capability is released.
-	program, err := e.s.start(context.WithoutCancel(ctx), spec, fmt.Sprintf("%s#%d", spec.name, e.s.runs.Add(1)),
-		func() {})
-	if err != nil {
-		return convert.Except(err)
-	}
-	go e.s.reportRun(spec, program)
-	p := &processServer{s: e.s, spec: spec, program: program}
 	res, err := call.AllocResults()
 	if err != nil {
 		p.Shutdown()
 		return err
 	}
 	return res.SetProcess(exec.Process_ServerToClient(p))
+}
+
+// run starts a bundle. The program outlives the call; it ends when the returned capability is released.
+func (e *execServer) run(ctx context.Context, name string) (*processServer, error) {
+	spec, err := e.s.lookUp(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	program, err := e.s.start(context.WithoutCancel(ctx), spec, fmt.Sprintf("%s#%d", spec.name, e.s.runs.Add(1)),
+		func() {})
+	if err != nil {
+		return nil, err
+	}
+	go e.s.reportRun(spec, program)
+	return &processServer{s: e.s, spec: spec, program: program}, nil
 }
 
 // lookUp returns a published bundle that may be run on demand.

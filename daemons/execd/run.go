@@ -36,8 +36,8 @@ func Run(ctx context.Context, b *vat.Endowments, host plat.Host) error {
 	b.Serve("ServiceHealth", func(vat.Client) capnp.Client {
 		return capnp.Client(exec.ServiceHealth_ServerToClient(&healthServer{s}))
 	})
-	b.Serve("Exec", func(vat.Client) capnp.Client {
-		return capnp.Client(exec.Exec_ServerToClient(&execServer{s}))
+	b.Serve("Exec", func(c vat.Client) capnp.Client {
+		return capnp.Client(exec.Exec_ServerToClient(&execServer{s, logclient.CallerOf(c)}))
 	})
 	self := exec.ServiceWatch_ServerToClient(&watchServer{s})
 	defer self.Release()

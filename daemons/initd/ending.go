@@ -58,6 +58,11 @@ func (e *ending) awaitLock() {
 func (e *ending) stop(o outcome) (outcome, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	return e.decide(o)
+}
+
+// decide is stop with the lock held.
+func (e *ending) decide(o outcome) (outcome, error) {
 	switch {
 	case e.gone:
 		return outcome{}, errGoingOn
@@ -72,12 +77,15 @@ func (e *ending) stop(o outcome) (outcome, error) {
 }
 
 // endBy carries out an operator's order to end. The same order again changes nothing; a different one is refused, as is
-// any order once another core is about to take over.
-func (e *ending) endBy(o outcome) error {
-	first, err := e.stop(o)
+// any order once another core is about to take over. The order is recorded before the end goes on.
+func (e *ending) endBy(o outcome, record func(error)) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	first, err := e.decide(o)
 	if err == nil && first.again != o.again {
 		err = refusal.New(refusal.Superseded, "another end was ordered before")
 	}
+	record(err)
 	return convert.Except(err)
 }
 

@@ -3,6 +3,7 @@ package initd
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 
 	"nexus/daemons/convert"
@@ -25,11 +26,20 @@ func TestTheFirstOrderCounts(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e := newEnding()
-			if err := e.endBy(c.first); err != nil {
+			var recorded []refusal.Reason
+			record := func(err error) { recorded = append(recorded, refusal.Of(err)) }
+			if err := e.endBy(c.first, record); err != nil {
 				t.Fatal(err)
 			}
-			if err := e.endBy(c.then); (refusal.Of(convert.Excepted(err)) == refusal.Superseded) != c.refused {
+			if err := e.endBy(c.then, record); (refusal.Of(convert.Excepted(err)) == refusal.Superseded) != c.refused {
 				t.Errorf("got %v, want it refused: %t", err, c.refused)
+			}
+			want := []refusal.Reason{"", ""}
+			if c.refused {
+				want[1] = refusal.Superseded
+			}
+			if !slices.Equal(recorded, want) {
+				t.Errorf("recorded are %q, want %q", recorded, want)
 			}
 			if err := e.result(t.Context()); !errors.Is(err, c.result) {
 				t.Errorf("it ends with %v, want %v", err, c.result)
@@ -45,7 +55,7 @@ func TestASignalIsAnOrder(t *testing.T) {
 	if e.ordered(ctx) {
 		t.Error("an end was ordered by nobody")
 	}
-	if err := e.endBy(outcome{ordered: true, again: true}); err != nil || !e.ordered(ctx) {
+	if err := e.endBy(outcome{ordered: true, again: true}, func(error) {}); err != nil || !e.ordered(ctx) {
 		t.Errorf("a reboot is no order: %v", err)
 	}
 	signal(nil)

@@ -32,11 +32,14 @@ type endServer struct {
 }
 
 func (o endServer) Stop(_ context.Context, _ operator.Operator_stop) error {
-	o.log.Info("stop ordered by operator", "role", o.by.Role, "connection", o.by.Connection)
-	return o.ending.endBy(outcome{ordered: true})
+	return o.end("stop", outcome{ordered: true})
 }
 
 func (o endServer) Reboot(_ context.Context, _ operator.Operator_reboot) error {
-	o.log.Info("reboot ordered by operator", "role", o.by.Role, "connection", o.by.Connection)
-	return o.ending.endBy(outcome{ordered: true, again: true})
+	return o.end("reboot", outcome{ordered: true, again: true})
+}
+
+// end carries out an order, and writes the audit record.
+func (o endServer) end(op string, how outcome) error {
+	return o.ending.endBy(how, func(err error) { o.log.Audit(logclient.Audit{Op: op, By: o.by}.Outcome(err)) })
 }

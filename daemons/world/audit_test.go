@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"nexus/capnpgen/exec"
 	"nexus/capnpgen/journal"
 	"nexus/capnpgen/operator"
 	capupdate "nexus/capnpgen/update"
@@ -30,7 +31,7 @@ func TestAuditSaysWhoAsked(t *testing.T) {
 	if _, err := stage.Struct(); err != nil {
 		t.Fatal(err)
 	}
-	got := lastAudit(t, ctx, whole)
+	got := lastAudit(t, ctx, whole, "updated")
 	if got["op"] != "stage" || got["reason"] != "archive-too-large" {
 		t.Errorf("the newest audit record is %v", got)
 	}
@@ -40,8 +41,33 @@ func TestAuditSaysWhoAsked(t *testing.T) {
 	}
 }
 
-// lastAudit returns the fields of the newest audit record of updated, once it is there.
-func lastAudit(t *testing.T, ctx context.Context, o operator.Operator) map[string]string {
+// TestRunIsAudited has an operator with part of its rights run a bundle that does not exist. The refusal is in the
+// audit records, with the cause and who asked.
+func TestRunIsAudited(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	w := shared(t)
+	whole := as(t, ctx, w, "control")
+	some := attenuated(t, ctx, whole, "exec", "journal")
+	answer, release := some.Exec(ctx, nil)
+	defer release()
+	run, releaseRun := answer.Exec().Run(ctx, func(p exec.Exec_run_Params) error { return p.SetBundle("nobody") })
+	defer releaseRun()
+	if _, err := run.Struct(); err == nil {
+		t.Error("a bundle that does not exist was run")
+	}
+	got := lastAudit(t, ctx, whole, "execd")
+	if got["op"] != "run" || got["result"] != "refused" || got["reason"] != "unknown-bundle" ||
+		!strings.HasPrefix(got["detail"], `bundle="nobody": `) {
+		t.Errorf("the newest audit record of execd is %v", got)
+	}
+	if got["role"] != "operator" || got["connection"] == "" || !strings.Contains(got["attenuation"], "stop") {
+		t.Errorf("asked by role %q, connection %q, without %q", got["role"], got["connection"], got["attenuation"])
+	}
+}
+
+// lastAudit returns the fields of the newest refusal among the audit records of a daemon, once it is there.
+func lastAudit(t *testing.T, ctx context.Context, o operator.Operator, daemon string) map[string]string {
 	t.Helper()
 	log, release := o.Journal(ctx, nil)
 	defer release()
@@ -54,7 +80,12 @@ func lastAudit(t *testing.T, ctx context.Context, o operator.Operator) map[strin
 			}
 			f.SetLimit(1)
 			f.SetMinLevel(journal.Level_warn)
-			return f.SetSender("updated")
+			kinds, err := f.NewKinds(1)
+			if err != nil {
+				return err
+			}
+			kinds.Set(0, journal.Kind_audit)
+			return f.SetSender(daemon)
 		})
 		res, err := answer.Struct()
 		if err != nil {
