@@ -1,13 +1,17 @@
 package testscripts
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
+
+	"nexus/selftest/demo"
 )
 
 // The disk of TestFullDisk: room for two demo sets and a half, and for their files.
@@ -120,4 +124,60 @@ func fillBytes(name string) error {
 			size = max(1, size/16)
 		}
 	}
+}
+
+// TestFullDiskForData updates to sets with a data bundle for which there is no room. One that cannot be staged is
+// refused; one whose tree cannot be unpacked does not get through its trial. Nothing is left of either, and what ran
+// before goes on.
+func TestFullDiskForData(t *testing.T) {
+	r := newCrashRig(t, smallDir(t), "--health-deadline", "3s", "--tries", "1")
+	policy := filepath.Join(t.TempDir(), "policy.toml")
+	rule := "[[allow]]\npublisher = \"*\"\nbundle = \"*\"\npowers = [\"data:*\"]\n"
+	if err := os.WriteFile(policy, []byte(rule), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.must("policy", "set", policy)
+	before := r.left()
+
+	end := r.nx("update", dataSet(t, smallDisk))
+	if end.exit != 1 || end.reason != "no-space" {
+		t.Errorf("data for which there is no room: %+v, want no-space", end)
+	}
+	if left := r.left(); left != before {
+		t.Errorf("%d bytes are left, and %d were", left, before)
+	}
+	end = r.nx("update", dataSet(t, before*2/3)) // its program is one that the disk has already
+	if end.reason != "hindered" || !strings.HasSuffix(end.text, "there is no space to unpack the data of pages") {
+		t.Errorf("data whose tree does not fit: %+v, want hindered", end)
+	}
+	r.eventually("nothing to be left of the tree", func() bool { // the last attempt at it may still be ending
+		trees, err := os.ReadDir(r.at("trees"))
+		return err == nil && len(trees) == 0
+	})
+	r.must("update", dataSet(t, 0))
+}
+
+// left is how much room there is on the disk of a system.
+func (r *crashRig) left() int64 {
+	var disk syscall.Statfs_t
+	if err := syscall.Statfs(r.dir, &disk); err != nil {
+		r.t.Fatal(err)
+	}
+	return int64(disk.Bavail) * disk.Bsize
+}
+
+// dataSet packs a service of the demo with a data bundle of that many bytes, which it reads.
+func dataSet(t *testing.T, size int64) string {
+	t.Helper()
+	dir := t.TempDir()
+	p := demo.Packer{Bin: shared.bin(), Key: filepath.Join(shared.demo(), "keys", "demo")}
+	in, set, pages := filepath.Join(dir, "in"), filepath.Join(dir, "system.nxs"), filepath.Join(dir, "pages")
+	service := demo.Manifest{Name: "reader", Version: newVersion, Abilities: demo.Plain, Caps: `"data:pages"`}
+	err := errors.Join(os.Mkdir(pages, 0o755), os.WriteFile(filepath.Join(pages, "page"), bytes.Repeat([]byte("x"), int(size)), 0o600),
+		p.Bundle(service, filepath.Join(shared.demo(), "work", "1.0.0", "ticker"), in),
+		p.Tree("pages", newVersion, pages, in), p.Set(in, newVersion, set))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
 }
