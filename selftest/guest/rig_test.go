@@ -104,6 +104,14 @@ func (r *running) end() error {
 	}
 }
 
+// logged waits until the log has a text in it: what a program prints may reach it after its set is healthy.
+func (r *running) logged(text string) {
+	r.t.Helper()
+	if err := kit.Within(patience, text, func() bool { return strings.Contains(r.nx("log").stdout, text) }); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
 // A result is what a command of the operator's gave.
 type result struct {
 	stdout, stderr string
