@@ -48,7 +48,7 @@ func newTransport(control func(string, string, syscall.RawConn) error, o Options
 	dialer := &net.Dialer{Timeout: connectTimeout, Control: control, Resolver: o.Line.Resolver}
 	return &http.Transport{
 		DialContext:            o.Line.dial(dialer),
-		TLSHandshakeTimeout:    connectTimeout,
+		TLSHandshakeTimeout:    min(connectTimeout, o.Pace.Patience),
 		ResponseHeaderTimeout:  o.Pace.Patience,
 		IdleConnTimeout:        idleTimeout,
 		MaxResponseHeaderBytes: maxHeader,
@@ -100,7 +100,13 @@ func broken(err error) bool {
 	}
 	err = inner(err)
 	var network net.Error
-	return errors.As(err, &network) && !untrusted(err) || cut(err)
+	return errors.As(err, &network) && !untrusted(err) && !alerted(err) || cut(err)
+}
+
+// alerted reports whether the other side ended TLS and said why: it would again.
+func alerted(err error) bool {
+	var operation *net.OpError
+	return errors.As(err, &operation) && operation.Op == "remote error" // crypto/tls has no other name for it
 }
 
 // asked returns for how long a registry asks to be left alone.

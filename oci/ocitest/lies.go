@@ -111,6 +111,29 @@ func drips(w http.ResponseWriter, r *http.Request, _ http.Handler) {
 	}
 }
 
+// mute never answers.
+func mute(_ http.ResponseWriter, r *http.Request, _ http.Handler) { <-r.Context().Done() }
+
+// begins answers, and never sends the content.
+func begins(w http.ResponseWriter, r *http.Request, _ http.Handler) {
+	w.Header().Set("Content-Length", strconv.Itoa(len(PayloadText)))
+	_ = http.NewResponseController(w).Flush()
+	<-r.Context().Done()
+}
+
+// once answers the first request, and leaves the others to the registry.
+func once(answer func(http.ResponseWriter, *http.Request, http.Handler)) func(http.ResponseWriter, *http.Request,
+	http.Handler) {
+	answered := new(atomic.Bool)
+	return func(w http.ResponseWriter, r *http.Request, honest http.Handler) {
+		if answered.CompareAndSwap(false, true) {
+			answer(w, r, honest)
+			return
+		}
+		honest.ServeHTTP(w, r)
+	}
+}
+
 // half sends the first half of what the registry sends, and closes the connection. It never sends the other half.
 func half(w http.ResponseWriter, r *http.Request, honest http.Handler) {
 	if r.Header.Get("Range") != "" {
@@ -178,6 +201,24 @@ func PullLies() []Case {
 		{"no content", about(blob, status(http.StatusNoContent)), "bad-registry"},
 		{"too many requests", about(blob, status(http.StatusTooManyRequests, "Retry-After", "60000")),
 			"registry-unavailable"},
+		{"too many requests until a day", about(blob, status(http.StatusTooManyRequests, "Retry-After",
+			"Fri, 31 Dec 2099 23:59:59 GMT")), "registry-unavailable"},
+		{"too many requests, since minus one second", about(blob, status(http.StatusTooManyRequests, "Retry-After",
+			"-1")), "registry-unavailable"},
+		{"too many requests once", about(blob, once(status(http.StatusTooManyRequests, "Retry-After", "60000"))), ""},
+		{"an error once", about("/manifests/", once(status(http.StatusBadGateway))), ""},
+		{"no answer", about("/manifests/", mute), "registry-unavailable"},
+		{"a blob that never comes", about(blob, begins), "stalled"},
+		{"a whole blob as a part", about(blob, resumed(func(w http.ResponseWriter, r *http.Request,
+			honest http.Handler) {
+			r.Header.Del("Range")
+			instead(func(h http.Header, body []byte) []byte {
+				h.Set("Content-Range", "bytes 10-19/20")
+				return body
+			})(w, r, honest)
+		})), ""},
+		{"parts in an envelope", about(blob, resumed(status(http.StatusPartialContent, "Content-Type",
+			"multipart/byteranges; boundary=x"))), "bad-registry"},
 		{"always 500", about("/", status(http.StatusInternalServerError)), "registry-unavailable"},
 		{"a teapot", about("/", status(http.StatusTeapot)), "bad-registry"},
 		{"nothing for strangers", about("/", status(http.StatusForbidden)), "registry-denied"},
@@ -259,7 +300,6 @@ func PushLies() []Case {
 			return true
 		}
 	}
-	failsOnce := new(atomic.Bool)
 	return []Case{
 		{"an upload elsewhere", posted(status(http.StatusAccepted, "Location", "http://192.0.2.1/v2/upload"), "POST"),
 			"bad-registry"},
@@ -268,13 +308,7 @@ func PushLies() []Case {
 		{"uploads always fail", posted(status(http.StatusBadGateway), "PUT"), "registry-unavailable"},
 		{"the connection always breaks", posted(raw(""), "PUT"), "registry-unavailable"},
 		{"it says it has what it has not", posted(status(http.StatusCreated), "PUT"), "bad-registry"},
-		{"an upload fails once", posted(func(w http.ResponseWriter, r *http.Request, honest http.Handler) {
-			if failsOnce.CompareAndSwap(false, true) {
-				raw("")(w, r, honest)
-				return
-			}
-			honest.ServeHTTP(w, r)
-		}, "PUT"), ""},
+		{"an upload fails once", posted(once(raw("")), "PUT"), ""},
 		{"it wants other bytes", posted(status(http.StatusBadRequest), "PUT"), "bad-registry"},
 	}
 }
