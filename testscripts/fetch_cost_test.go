@@ -45,16 +45,16 @@ func costSet(t *testing.T, version string) string {
 // TestFetchCosts fetches a set of which a device lacks one bundle of 24.
 func TestFetchCosts(t *testing.T) {
 	registry := ocitest.Start(t, ocitest.Debian, ocitest.Options{})
-	l := newLine(t, registry.Host)
+	l := ocitest.NewLine(t, registry.Host)
 	r := newFetchRig(t)
 	start := r.peak(t, "fetchd")
 	for _, version := range []string{"3.0.0", "3.1.0"} {
 		push(t, costSet(t, version), fmt.Sprintf("oci://%s/cost:%s", registry.Host, version))
 	}
-	r.must("stage", fmt.Sprintf("oci://%s/cost:3.0.0", l.host()))
-	before := l.total()
-	r.must("stage", fmt.Sprintf("oci://%s/cost:3.1.0", l.host()))
-	wire, memory := float64(l.total()-before)/costPayload, r.peak(t, "fetchd")-start
+	r.must("stage", fmt.Sprintf("oci://%s/cost:3.0.0", l.Host()))
+	before := l.Total()
+	r.must("stage", fmt.Sprintf("oci://%s/cost:3.1.0", l.Host()))
+	wire, memory := float64(l.Total()-before)/costPayload, r.peak(t, "fetchd")-start
 	t.Logf("on the wire: %.4f of the bundle; memory of fetchd: %.1f MiB over its start", wire, float64(memory)/(1<<20))
 	if wire > costWire {
 		t.Errorf("%.4f of the bundle was on the wire, want %.2f at most", wire, costWire)

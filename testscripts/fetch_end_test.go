@@ -17,23 +17,23 @@ import (
 type wait struct {
 	name  string
 	keeps bool // something of the set came before
-	begin func(t *testing.T, r *crashRig, l *line) (waits <-chan struct{})
+	begin func(t *testing.T, r *crashRig, l *ocitest.Line) (waits <-chan struct{})
 }
 
 // waits are all of them. None ends by itself within minutes.
 func waits() []wait {
 	return []wait{
-		{"the registry sends nothing more", true, func(t *testing.T, _ *crashRig, l *line) <-chan struct{} {
+		{"the registry sends nothing more", true, func(t *testing.T, _ *crashRig, l *ocitest.Line) <-chan struct{} {
 			reached, over := make(chan struct{}), make(chan struct{})
 			t.Cleanup(func() { close(over) })
-			l.when(2<<20, func() {
+			l.When(2<<20, func() {
 				close(reached)
 				<-over
 			})
 			return reached
 		}},
-		{"the registry is away", true, func(t *testing.T, r *crashRig, l *line) <-chan struct{} {
-			l.when(2<<20, func() { l.turn(true) })
+		{"the registry is away", true, func(t *testing.T, r *crashRig, l *ocitest.Line) <-chan struct{} {
+			l.When(2<<20, func() { l.Turn(true) })
 			paused := make(chan struct{})
 			go func() {
 				defer close(paused)
@@ -45,7 +45,7 @@ func waits() []wait {
 			}()
 			return paused
 		}},
-		{"the registry has never answered", false, func(t *testing.T, _ *crashRig, l *line) <-chan struct{} {
+		{"the registry has never answered", false, func(t *testing.T, _ *crashRig, l *ocitest.Line) <-chan struct{} {
 			mute, err := net.Listen("tcp", "127.0.0.1:0")
 			if err != nil {
 				t.Fatal(err)
@@ -64,7 +64,7 @@ func waits() []wait {
 				}
 			}()
 			t.Cleanup(func() { mute.Close() })
-			l.to = mute.Addr().String()
+			l.To = mute.Addr().String()
 			return asked
 		}},
 	}
@@ -89,10 +89,10 @@ func TestFetchEndsAtOnce(t *testing.T) {
 		for _, by := range []string{"discard", "Ctrl-C"} {
 			t.Run(w.name+"/"+by, func(t *testing.T) {
 				t.Parallel()
-				l := newLine(t, registry.Host)
+				l := ocitest.NewLine(t, registry.Host)
 				r := newFetchRig(t)
 				begun := w.begin(t, r, l)
-				fetch := r.start("update", fmt.Sprintf("oci://%s/big:3", l.host()))
+				fetch := r.start("update", fmt.Sprintf("oci://%s/big:3", l.Host()))
 				select {
 				case <-begun:
 				case <-time.After(waitLimit):

@@ -27,7 +27,7 @@ func TestFleet(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, fleet := newLine(t, registry.Host), fleetSize()
+	l, fleet := ocitest.NewLine(t, registry.Host), fleetSize()
 	var rigs []*crashRig
 	for n := range fleet {
 		// many processes share the machine: a daemon that waits for its turn does not hang
@@ -35,20 +35,20 @@ func TestFleet(t *testing.T) {
 			"5m", "--registry-rate", "1MiB"))
 	}
 	struck := make(chan struct{})
-	l.when(fleet*info.Size()/3, func() {
+	l.When(fleet*info.Size()/3, func() {
 		registry.Kill()
 		close(struck)
 	})
 	var updates []*verbRun
 	for _, r := range rigs {
-		updates = append(updates, r.start("update", fmt.Sprintf("oci://%s/demo:%s", l.host(), newVersion)))
+		updates = append(updates, r.start("update", fmt.Sprintf("oci://%s/demo:%s", l.Host(), newVersion)))
 	}
 	select {
 	case <-struck:
 	case <-time.After(waitLimit):
-		t.Fatalf("%d bytes were sent", l.total())
+		t.Fatalf("%d bytes were sent", l.Total())
 	}
-	rigs[0].eventually("as many attempts to connect as there are systems", func() bool { return l.refused() >= int(fleet) })
+	rigs[0].eventually("as many attempts to connect as there are systems", func() bool { return l.Refused() >= int(fleet) })
 	registry.Run(t)
 	for i, v := range updates {
 		if end := v.wait(rigs[i]); end.exit != 0 {
@@ -59,7 +59,7 @@ func TestFleet(t *testing.T) {
 		}
 	}
 	most := fleet * (info.Size() + fetchedTwice)
-	if got := l.total(); got > most {
+	if got := l.Total(); got > most {
 		t.Errorf("%d bytes came, want %d at most", got, most)
 	} else {
 		t.Logf("%d bytes came for %d systems, a set has %d", got, fleet, info.Size())

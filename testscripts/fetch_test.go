@@ -4,14 +4,11 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -22,135 +19,6 @@ import (
 
 // fetchedTwice is how much may be fetched twice because of one interruption.
 const fetchedTwice = 1 << 20
-
-// A line is a proxy in front of a registry. It counts what the registry sends, and does something when it has sent so
-// much.
-type line struct {
-	listener net.Listener
-	to       string
-
-	mu    sync.Mutex
-	sent  int64
-	due   int64 // when that many bytes were sent, at is done; 0: it has been done
-	at    func()
-	conns map[net.Conn]bool
-	down  bool
-	vain  int // how many connections the registry did not take
-}
-
-func newLine(t *testing.T, to string) *line {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := &line{listener: listener, to: to, conns: map[net.Conn]bool{}}
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go l.serve(conn)
-		}
-	}()
-	t.Cleanup(func() {
-		listener.Close()
-		l.cut()
-	})
-	return l
-}
-
-func (l *line) host() string { return l.listener.Addr().String() }
-
-func (l *line) serve(near net.Conn) {
-	defer near.Close()
-	far, err := net.Dial("tcp", l.to)
-	if err != nil {
-		l.mu.Lock()
-		l.vain++
-		l.mu.Unlock()
-	}
-	if err != nil || !l.hold(near) {
-		return
-	}
-	defer far.Close()
-	// what is under way here counts as sent
-	_ = near.(*net.TCPConn).SetWriteBuffer(64 << 10)
-	go func() {
-		defer far.Close()
-		_, _ = io.Copy(far, near)
-	}()
-	_, _ = io.CopyBuffer(struct{ io.Writer }{counter{l, near}}, struct{ io.Reader }{far}, make([]byte, 16<<10))
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	delete(l.conns, near)
-}
-
-func (l *line) hold(conn net.Conn) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.conns[conn] = true
-	return !l.down
-}
-
-// cut breaks all connections.
-func (l *line) cut() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for conn := range l.conns {
-		conn.Close()
-	}
-}
-
-// turn takes the line down, or puts it up again.
-func (l *line) turn(down bool) {
-	l.mu.Lock()
-	l.down = down
-	l.mu.Unlock()
-	if down {
-		l.cut()
-	}
-}
-
-// when has something done once so many bytes were sent.
-func (l *line) when(sent int64, do func()) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.due, l.at = sent, do
-}
-
-func (l *line) total() int64 {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.sent
-}
-
-func (l *line) refused() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.vain
-}
-
-type counter struct {
-	line *line
-	to   io.Writer
-}
-
-func (c counter) Write(b []byte) (int, error) {
-	n, err := c.to.Write(b)
-	c.line.mu.Lock()
-	c.line.sent += int64(n)
-	var do func()
-	if c.line.due > 0 && c.line.sent >= c.line.due {
-		c.line.due, do = 0, c.line.at
-	}
-	c.line.mu.Unlock()
-	if do != nil {
-		do()
-	}
-	return n, err
-}
 
 // big is a set with one large payload, in a file.
 func big(t *testing.T, version string, size int) string {
@@ -239,34 +107,34 @@ func TestFetchIsResumed(t *testing.T) {
 	const size = 6 << 20
 	set := big(t, "3.0.0", size)
 	push(t, set, fmt.Sprintf("oci://%s/big:3", registry.Host))
-	kill := func(daemon string) func(*crashRig, *line) {
-		return func(r *crashRig, _ *line) { r.kill(daemon) }
+	kill := func(daemon string) func(*crashRig, *ocitest.Line) {
+		return func(r *crashRig, _ *ocitest.Line) { r.kill(daemon) }
 	}
-	for name, interrupt := range map[string]func(*crashRig, *line){
-		"the line breaks": func(_ *crashRig, l *line) { l.cut() },
-		"the registry goes away": func(_ *crashRig, l *line) {
-			l.turn(true)
-			time.AfterFunc(awayFor, func() { l.turn(false) })
+	for name, interrupt := range map[string]func(*crashRig, *ocitest.Line){
+		"the line breaks": func(_ *crashRig, l *ocitest.Line) { l.Cut() },
+		"the registry goes away": func(_ *crashRig, l *ocitest.Line) {
+			l.Turn(true)
+			time.AfterFunc(awayFor, func() { l.Turn(false) })
 		},
 		"fetchd is killed":  kill("fetchd"),
 		"updated is killed": kill("updated"),
-		"nobody interrupts": func(*crashRig, *line) {},
+		"nobody interrupts": func(*crashRig, *ocitest.Line) {},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l := newLine(t, registry.Host)
+			l := ocitest.NewLine(t, registry.Host)
 			r := newFetchRig(t)
 			struck := make(chan struct{}, interruptions)
 			var again func()
 			again = func() {
 				if struck <- struct{}{}; len(struck) < interruptions {
-					l.when(l.total()+size/(interruptions+1), again)
+					l.When(l.Total()+size/(interruptions+1), again)
 				}
 				interrupt(r, l)
 			}
-			l.when(size/(interruptions+1), again)
-			r.must("stage", fmt.Sprintf("oci://%s/big:3", l.host()))
-			if got := l.total(); got > size+interruptions*fetchedTwice || len(struck) != interruptions {
+			l.When(size/(interruptions+1), again)
+			r.must("stage", fmt.Sprintf("oci://%s/big:3", l.Host()))
+			if got := l.Total(); got > size+interruptions*fetchedTwice || len(struck) != interruptions {
 				t.Errorf("%d bytes came of %d, after %d interruptions", got, size, len(struck))
 			} else {
 				t.Logf("%d bytes came twice", got-size)
@@ -309,8 +177,8 @@ func TestFetchIsResumedByTheNext(t *testing.T) {
 	registry := ocitest.Start(t, ocitest.Debian, ocitest.Options{})
 	const size = 6 << 20
 	push(t, big(t, "3.0.0", size), fmt.Sprintf("oci://%s/big:3", registry.Host))
-	l := newLine(t, registry.Host)
-	reference := fmt.Sprintf("oci://%s/big:3", l.host())
+	l := ocitest.NewLine(t, registry.Host)
+	reference := fmt.Sprintf("oci://%s/big:3", l.Host())
 	dir := filepath.Join(t.TempDir(), "sys")
 	r := fetchRigIn(t, dir, "--registry-rate", "2MiB")
 	interruptions := []func(v *verbRun){
@@ -323,7 +191,7 @@ func TestFetchIsResumedByTheNext(t *testing.T) {
 	}
 	for i, interrupt := range interruptions {
 		reached := make(chan struct{})
-		l.when(l.total()+size/5, func() { close(reached) })
+		l.When(l.Total()+size/5, func() { close(reached) })
 		v := r.start("stage", reference)
 		for _, step := range []chan struct{}{reached, v.done} {
 			select {
@@ -344,7 +212,7 @@ func TestFetchIsResumedByTheNext(t *testing.T) {
 	}
 	r.must("stage", reference)
 	r.wantIntact(t)
-	if got := l.total(); got > size+int64(len(interruptions))*fetchedTwice {
+	if got := l.Total(); got > size+int64(len(interruptions))*fetchedTwice {
 		t.Errorf("%d bytes came of %d", got, size)
 	} else {
 		t.Logf("%d bytes came twice", got-size)

@@ -166,6 +166,9 @@ func build() (string, error) {
 	return strings.TrimSpace(string(program)), nil
 }
 
+// guestHost is this machine for guests of QEMU.
+var guestHost = net.IPv4(10, 0, 2, 2)
+
 // certificate makes a certificate for this machine that vouches for itself, and its key.
 func certificate(t testing.TB) (certFile, keyFile string) {
 	t.Helper()
@@ -176,7 +179,7 @@ func certificate(t testing.TB) (certFile, keyFile string) {
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "registry"},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
-		IsCA: true, BasicConstraintsValid: true, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		IsCA: true, BasicConstraintsValid: true, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), guestHost},
 	}
 	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {

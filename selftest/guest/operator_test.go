@@ -89,6 +89,13 @@ func largeSet(t *testing.T, arch string, size int64) string {
 	payload := filepath.Join(dir, "payload")
 	kit.Must(t, os.WriteFile(payload, nil, 0o600))
 	kit.Must(t, os.Truncate(payload, size))
+	return dataSet(t, arch, payload)
+}
+
+// dataSet packs a set with one payload, signed with the demo's key.
+func dataSet(t *testing.T, arch, payload string) string {
+	t.Helper()
+	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"manifest.toml":   "name = \"data\"\nversion = \"9.0.0\"\nabilities = []\ncaps = []\nmin_sdk = \"1.0.0\"\n",
 		"system-set.toml": "system_version = \"9.0.0\"\n",

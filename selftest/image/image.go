@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/u-root/u-root/pkg/cpio"
@@ -19,14 +21,15 @@ import (
 
 // A Spec lists the contents of an image. All paths are on this host.
 type Spec struct {
-	Arch    string   // as Go names it: `riscv64`, `amd64`
-	Binary  string   // the one binary, static, for that architecture
-	Trust   []string // public keys, each as a file or as its text
-	Init    string   // a separate program for the first process; empty: Binary
-	Tools   []string // more programs, static, for that architecture
-	Factory string   // the set for slot a; empty: none
-	Sets    []string // sets for the selftest
-	Modules []string // uncompressed kernel modules, in load order
+	Arch    string            // as Go names it: `riscv64`, `amd64`
+	Binary  string            // the one binary, static, for that architecture
+	Trust   []string          // public keys, each as a file or as its text
+	Init    string            // a separate program for the first process; empty: Binary
+	Tools   []string          // more programs, static, for that architecture
+	Factory string            // the set for slot a; empty: none
+	Sets    []string          // sets for the selftest
+	Modules []string          // uncompressed kernel modules, in load order
+	Files   map[string]string // more files, by their path in the image
 }
 
 // File modes in an image. A guest has no users but root, and an image is never modified.
@@ -97,6 +100,9 @@ func (b *builder) layout(spec Spec) {
 	}
 	for _, set := range spec.Sets {
 		b.file(path.Join(machine.GuestSets, filepath.Base(set)), set, modeFile)
+	}
+	for _, name := range slices.Sorted(maps.Keys(spec.Files)) {
+		b.file(name, spec.Files[name], modeFile)
 	}
 	for i, module := range spec.Modules {
 		name := fmt.Sprintf("%03d-%s", i, filepath.Base(module))
