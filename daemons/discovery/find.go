@@ -36,6 +36,11 @@ func Find(ctx context.Context, b *vat.Endowments, name string) (capnp.Client, er
 func FindBy(ctx context.Context, b *vat.Endowments, services registry.ServiceManager,
 	name string) (capnp.Client, error) {
 	link := b.Use(Facet(name))
+	answered, err := link.Ask(ctx)
+	if err != nil {
+		return capnp.Client{}, fmt.Errorf("cannot find %s: %w", name, err)
+	}
+	defer answered()
 	for {
 		if client, there := link.Now(); there {
 			return client, nil

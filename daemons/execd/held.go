@@ -23,7 +23,6 @@ const heldPatience = time.Second
 // against other programs (docs/architecture/waiting.md).
 type heldLink struct {
 	holding *vat.Holding
-	asking  chan struct{} // a token for who asks for it
 
 	mu   sync.Mutex
 	over bool
@@ -64,7 +63,7 @@ func (l *links) heldFor(facet string) *heldLink {
 	}
 	h := l.held[facet]
 	if h == nil {
-		h = &heldLink{holding: vat.NewHolding(facet), asking: make(chan struct{}, 1)}
+		h = &heldLink{holding: vat.NewHolding(facet)}
 		l.held[facet] = h
 	}
 	return h
@@ -94,12 +93,11 @@ func (m *manager) find(ctx context.Context, name, facet string, may func() bool)
 	if client, there := h.holding.Now(); there {
 		return client, nil
 	}
-	select {
-	case h.asking <- struct{}{}:
-		defer func() { <-h.asking }()
-	case <-ctx.Done():
-		return capnp.Client{}, ctx.Err()
+	answered, err := h.holding.Ask(ctx)
+	if err != nil {
+		return capnp.Client{}, err
 	}
+	defer answered()
 	for may() {
 		if client, there := h.holding.Now(); there {
 			return client, nil

@@ -26,6 +26,7 @@ type links struct {
 
 	mu     sync.Mutex
 	closed bool
+	leaves bool                 // it is about to be told to end, and gets no more clients
 	conn   *vat.Conn            // on its fd 3; nil at first
 	offer  servicecap.Service   // what it serves, once it is healthy
 	used   map[uint64]string    // the links that it uses, by number, with their facets
@@ -98,14 +99,17 @@ func (l *links) connected(conn *vat.Conn) {
 func (l *links) serve(client servicecap.Service) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.offer = client.AddRef()
+	if !l.leaves {
+		l.offer = client.AddRef()
+	}
 }
 
-// unserve withdraws the offer.
-func (l *links) unserve() {
+// leave withdraws the offer for good: whoever looks the program up from now on waits for its successor. The program is
+// told to end only after that, so nobody whose call failed by its end can reach it once more.
+func (l *links) leave() {
 	l.mu.Lock()
 	offer := l.offer
-	l.offer = servicecap.Service{}
+	l.offer, l.leaves = servicecap.Service{}, true
 	l.mu.Unlock()
 	offer.Release()
 }
@@ -138,23 +142,25 @@ func (l *links) pace(ctx context.Context, name string) error {
 	}
 }
 
-// pass hands the program its end of a link.
+// pass hands the program its end of a link. One on which it would serve goes to its successor if it is about to end.
 func (l *links) pass(p vat.ForwardedLink) {
 	l.mu.Lock()
-	closed := l.closed
+	closed, leaves := l.closed, l.leaves && p.Serves()
 	switch {
-	case closed:
+	case closed, leaves:
 	case p.Serves():
 		l.served[p.Link()] = true
 	default:
 		l.used[p.Link()] = p.Facet()
 	}
 	l.mu.Unlock()
-	if closed {
+	switch {
+	case leaves && l.forwarder.park(l.name, p):
+	case closed, leaves:
 		p.Close()
-		return
+	default:
+		p.PassOn(l.parent)
 	}
-	p.PassOn(l.parent)
 }
 
 // cut tells the program that a link was cut, if it has that link.

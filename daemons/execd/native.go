@@ -145,7 +145,6 @@ func (s *service) offer(ctx context.Context, p *program, client servicecap.Servi
 	defer end()
 	go func() {
 		<-ctx.Done()
-		p.links.unserve()
 		if next := s.sup.forwarder.successor(s.spec.name); next != nil {
 			await(lasting, next)
 		}

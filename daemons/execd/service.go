@@ -182,14 +182,18 @@ func (s *service) live(ctx context.Context) {
 	defer s.update(func() { s.pid, s.program, s.since = 0, nil, 0 })
 
 	life, end := context.WithCancel(ctx)
-	defer end()
+	over := func() {
+		end() // nothing may call it healthy any more
+		program.links.leave()
+	}
+	defer over()
 	go s.watch(life, program)
 	select {
 	case <-program.process.Done():
-		end() // nothing may call it healthy any more
+		over()
 		s.exited(program)
 	case <-program.breach.known:
-		end()
+		over()
 		s.fail(health.Unhealthy, "it broke the protocol on its connection: "+string(program.breach.reason))
 		program.stop(s.sup.host.Clock) // whatever it is, it is not the service that was signed for
 		if within(s.sup.host.Clock, killPatience, program.process.Done()) {
@@ -197,6 +201,7 @@ func (s *service) live(ctx context.Context) {
 			s.report(program, "it broke the protocol: "+string(program.breach.reason))
 		}
 	case <-ctx.Done():
+		over()
 		program.stop(s.sup.host.Clock)
 	}
 }

@@ -20,6 +20,7 @@ type Holding struct {
 	conn    *Conn         // over which it came
 	revoked bool          // no client until a link is granted again
 	changed chan struct{} // closed and replaced when client changes
+	asking  chan struct{} // a token for who asks for a link
 }
 
 // usable reports whether there is a capability whose connection has not ended, so that a caller whose call just failed
@@ -31,7 +32,18 @@ var ErrRevoked = errors.New("revoked")
 
 // NewHolding returns an empty holding, for initd, which has no endowment channel. Renew fills it.
 func NewHolding(facet string) *Holding {
-	return &Holding{facet: facet, changed: make(chan struct{})}
+	return &Holding{facet: facet, changed: make(chan struct{}), asking: make(chan struct{}, 1)}
+}
+
+// Ask waits until nobody else asks for a link for this holding: each new link ends the one before, on which another may
+// already be calling. Whoever asked calls answered, and looks at Now before asking.
+func (h *Holding) Ask(ctx context.Context) (answered func(), err error) {
+	select {
+	case h.asking <- struct{}{}:
+		return func() { <-h.asking }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // Get waits for the provider and returns its capability, which the caller releases. It fails when ctx ends, and with

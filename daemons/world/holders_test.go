@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -55,16 +56,22 @@ func assent(ctx context.Context, b *vat.Endowments, wanted func(world.State) boo
 
 // versionBy asks by a holding.
 func versionBy(ctx context.Context, h *vat.Holding) (version string, err error) {
-	err = h.Call(ctx, func(client capnp.Client) error {
-		answer, release := service.Service(client).Version(ctx, nil)
-		defer release()
-		res, err := answer.Struct()
-		if err == nil {
-			version, err = res.Version()
-		}
+	err = h.Call(ctx, func(client capnp.Client) (err error) {
+		version, err = versionOf(ctx, client)
 		return err
 	})
 	return version, err
+}
+
+// versionOf asks a service for its version.
+func versionOf(ctx context.Context, client capnp.Client) (string, error) {
+	answer, release := service.Service(client).Version(ctx, nil)
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return "", err
+	}
+	return res.Version()
 }
 
 // TestHoldersOfAReplacedService has a daemon and two bundles hold services that an update replaces, one that takes
@@ -121,10 +128,9 @@ func TestHoldersOfAReplacedService(t *testing.T) {
 	}
 }
 
-// TestRetriesReachTheSuccessor calls services without a pause while updates replace them. A call that fails does so as
-// disconnected, and never hangs; looked up again, the service answers. Until execd has met the end of the program
-// before, that may take more than one look.
-func TestRetriesReachTheSuccessor(t *testing.T) {
+// TestOneRetryReachesTheSuccessor calls services without a pause while updates replace them. A call that fails does so
+// as disconnected, and never hangs; looked up again at once, the service answers.
+func TestOneRetryReachesTheSuccessor(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	w := world.New(t)
@@ -177,17 +183,21 @@ func byLink(b *vat.Endowments, name string) lookUp {
 	return func(ctx context.Context) (capnp.Client, error) { return lookup.Find(ctx, b, name) }
 }
 
-// callOn calls a service until calling ends. It returns the error of the first call that fails otherwise than as
-// disconnected. Whether a call meets a replacement at all is up to the machine.
+// callOn calls a service until calling ends, and again at once if a call fails as disconnected. It returns the error of
+// the first call that is lost: one that fails in any other way, or twice. Whether a call meets a replacement at all is
+// up to the machine.
 func callOn(calling, ctx context.Context, name string, find lookUp) error {
-	for calling.Err() == nil {
-		err := findAndCall(ctx, find)
-		for vat.Disconnected(err) && ctx.Err() == nil {
-			time.Sleep(time.Millisecond)
+	for calls := 0; calling.Err() == nil; calls++ {
+		first := findAndCall(ctx, find)
+		if first == nil {
+			continue
+		}
+		err := first
+		if vat.Disconnected(first) {
 			err = findAndCall(ctx, find)
 		}
 		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+			return fmt.Errorf("%s: call %d: %w, after %v", name, calls, err, first)
 		}
 	}
 	return nil
@@ -200,4 +210,60 @@ func findAndCall(ctx context.Context, find lookUp) error {
 	}
 	defer client.Release()
 	return version(ctx, client)
+}
+
+// TestALeavingServiceGetsNoClients has two programs that were told to end and go on serving. Whoever looks them up then
+// reaches their successors: nobody can meet a program that is about to end.
+func TestALeavingServiceGetsNoClients(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	w := world.New(t)
+	letGo := sync.OnceFunc(w.LetGo)
+	endowed := make(chan *vat.Endowments, 1)
+	w.Visit(func(ctx context.Context, b *vat.Endowments) error {
+		endowed <- b
+		<-ctx.Done()
+		return nil
+	})
+	w.Start(leaving(t, "1.0.0", "cling", "stuck"), updatestest.Key(1).Public())
+	t.Cleanup(letGo) // before the system stops, whose clock stands still
+	b, o := <-endowed, w.Operator()
+	o.AwaitState("the first set", 50*time.Millisecond, assent(ctx, b, committed(bootctl.A)))
+	update(t, o, leaving(t, "1.1.0", "link", "serve"))
+	w.AwaitTold(2)
+	type found struct{ name, version string }
+	results := make(chan found, 2)
+	for _, name := range []string{"bundle/linked", "bundle/plain"} {
+		go func() {
+			version, err := "", error(nil)
+			if client, failed := lookup.Find(ctx, b, name); failed == nil {
+				version, err = versionOf(ctx, client)
+				client.Release()
+			} else {
+				err = failed
+			}
+			results <- found{name, fmt.Sprint(version, err)}
+		}()
+	}
+	for range 200 { // they would be answered meanwhile
+		services(t, o)
+	}
+	letGo()
+	o.AwaitState("the commit", 50*time.Millisecond, assent(ctx, b, committed(bootctl.B)))
+	for range 2 {
+		if f := <-results; f.version != fmt.Sprint("1.1.0", error(nil)) {
+			t.Errorf("%s: %s, want 1.1.0", f.name, f.version)
+		}
+	}
+}
+
+// leaving returns a set with two services that do this.
+func leaving(t testing.TB, version, linked, plain string) []byte {
+	t.Helper()
+	key := updatestest.Key(1)
+	abilities := []string{nxb.AbilityService, nxb.AbilityNative}
+	return updatestest.Archive(t, key, version,
+		updatestest.Bundle("linked", version, abilities, world.Program(linked+" "+version+" BundleMgr"), key).
+			Asking("BundleMgr"),
+		updatestest.Bundle("plain", version, abilities, world.Program(plain+" "+version), key))
 }

@@ -36,10 +36,11 @@ import (
 // holding: when a call fails because the provider has ended, it waits for the next one; its health's detail is the
 // version that answered last), `rude VERSION NAME` (the same, with calls that exceed the guard's limit), `flaky
 // VERSION` (exits with 1 the first time, then serves), `tired VERSION` (serves, and exits with 1 after tiredAfter),
-// `stuck VERSION` (serves, and when killed does not end until LetGo), `sick VERSION` (serves, and reports that it fails
-// after tiredAfter), `moody VERSION` (serves, and reports failure and health in turns of tiredAfter), `mute VERSION`
-// (serves, and stops answering after tiredAfter), `slow VERSION` (serves, and also serves a BundleMgr whose calls never
-// return), `poor VERSION` (cannot be started until Relieve, then serves), `plain` (runs), `exit CODE`.
+// `stuck VERSION` and `cling VERSION NAME` (serve, the latter like link; when killed they end only after LetGo), `sick
+// VERSION` (serves, and reports that it fails after tiredAfter), `moody VERSION` (serves, and reports failure and
+// health in turns of tiredAfter), `mute VERSION` (serves, and stops answering after tiredAfter), `slow VERSION`
+// (serves, and also serves a BundleMgr whose calls never return), `poor VERSION` (cannot be started until Relieve, then
+// serves), `plain` (runs), `exit CODE`.
 func Program(text string) []byte {
 	header := make([]byte, 64)
 	copy(header, elf.ELFMAG)
@@ -72,12 +73,25 @@ type programs struct {
 	alive    map[string]int // programs of each bundle that have not ended
 	overlaps []string       // bundles of which a program was started before the one before had ended
 
+	told     chan string   // names of stuck programs that were told to end
 	letGo    chan struct{} // closed when stuck programs may end
 	relieved bool          // poor programs can be started
 }
 
 // LetGo lets stuck programs end that have been killed.
 func (w *World) LetGo() { close(w.launcher.host.Spawner.(*programs).letGo) }
+
+// AwaitTold waits until so many stuck programs were told to end.
+func (w *World) AwaitTold(count int) {
+	w.t.Helper()
+	for range count {
+		select {
+		case <-w.launcher.host.Spawner.(*programs).told:
+		case <-time.After(limit):
+			w.t.Fatalf("no program was told to end; console:\n%s", w.Console())
+		}
+	}
+}
 
 // Relieve lets poor programs start from now on.
 func (w *World) Relieve() {
@@ -262,7 +276,7 @@ func (p *program) serve(verb, arg string, socket *os.File) (killed bool) {
 		over = p.clock.After(tiredAfter)
 	case "find":
 		over = p.find(served, server.found)
-	case "link", "rude", "keep":
+	case "link", "rude", "keep", "cling":
 		links, err := p.takeLinks(server)
 		if err != nil {
 			return false
@@ -279,7 +293,8 @@ func (p *program) serve(verb, arg string, socket *os.File) (killed bool) {
 		return false
 	case <-p.kill:
 	}
-	if verb == "stuck" {
+	if verb == "stuck" || verb == "cling" {
+		p.of.told <- p.name
 		<-p.of.letGo
 	}
 	return true
@@ -290,7 +305,7 @@ func (p *program) server(verb, arg string) (s native, name string) {
 	s = native{verb: verb, version: arg, clock: p.clock, well: p.clock.Now(), began: p.clock.Now(),
 		heard: &atomic.Value{}}
 	switch verb {
-	case "tired", "stuck", "find", "link", "rude", "keep":
+	case "tired", "stuck", "find", "link", "rude", "keep", "cling":
 		s.version, name, _ = strings.Cut(arg, " ")
 		s.verb = "serve"
 	case "late":
@@ -298,7 +313,7 @@ func (p *program) server(verb, arg string) (s native, name string) {
 	case "slow":
 		s.verb = "serve"
 	}
-	if verb == "find" || verb == "link" || verb == "rude" || verb == "keep" {
+	if slices.Contains([]string{"find", "link", "rude", "keep", "cling"}, verb) {
 		s.found = make(chan struct{})
 	}
 	return s, name

@@ -93,7 +93,8 @@ func (w *World) Start(factory []byte, keys ...trust.PublicKey) {
 	w.t.Cleanup(func() { reader.Close() }) // a writer that was killed may have left its end open
 	go w.read(reader)
 	ctx, cancel := context.WithCancelCause(context.Background())
-	host := plat.Host{Clock: w.Clock, Spawner: &programs{clock: w.Clock, letGo: make(chan struct{})}}
+	host := plat.Host{Clock: w.Clock, Spawner: &programs{clock: w.Clock, letGo: make(chan struct{}),
+		told: make(chan string, 16)}}
 	w.launcher, w.stop, w.ended = newLauncher(host, w.tapping, w.visitor), cancel, make(chan error, 1)
 	go func() {
 		defer console.Close()

@@ -22,3 +22,13 @@ func (l *Links) Link(holder string, edge Edge) error {
 	defer l.mu.Unlock()
 	return l.fabric.link(holder, edge)
 }
+
+// Number is the number of a holder's link, 0 for none.
+func (l *Links) Number(holder, facet string) uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if it := l.fabric.links[key{holder, facet}]; it != nil {
+		return it.number
+	}
+	return 0
+}

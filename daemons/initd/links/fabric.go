@@ -32,6 +32,7 @@ type link struct {
 	made   time.Time
 	pause  time.Duration // after which it was made again; 0: it is the first one
 	healed bool          // its end was reported, and it is about to be made again
+	fresh  bool          // Resume made it, and its holder has not asked for it since
 	own    *vat.Conn     // initd's connection, where initd is an end; else nil
 }
 
@@ -182,11 +183,16 @@ const (
 	maxBundleLinks   = 256 * maxLinksOfBundle
 )
 
-// linkBundle makes a link with a bundle at one end or both, and replaces an earlier one.
+// linkBundle makes a link with a bundle at one end or both, and replaces an earlier one, unless that was just made for
+// a holder that did not know yet.
 func (f *fabric) linkBundle(holder string, edge Edge) (direct bool, err error) {
 	k := key{holder, edge.Facet}
 	if !f.ends.alive(holder) || !f.ends.alive(edge.From) {
 		return false, nil
+	}
+	if it := f.links[k]; it != nil && it.fresh {
+		it.fresh = false
+		return true, nil
 	}
 	if of, all := f.bundleLinks(holder); f.links[k] == nil &&
 		(of >= maxLinksOfBundle && isBundle(holder) || all >= maxBundleLinks) {

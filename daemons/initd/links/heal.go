@@ -43,6 +43,7 @@ func (l *Links) Resume(numbers []uint64) (err error) {
 	for k, it := range f.links {
 		if isBundle(it.edge.From) && slices.Contains(numbers, it.number) {
 			err = errors.Join(err, f.link(k.holder, it.edge))
+			f.links[k].fresh = f.links[k] != it
 		}
 	}
 	return err

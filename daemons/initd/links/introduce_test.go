@@ -55,6 +55,32 @@ func TestIntroductionsAreBoundByTheTable(t *testing.T) {
 	}
 }
 
+// TestAResumedLinkIsTheAnswer has a bundle ask for a link that was made again before it asked, as those do whose call
+// has just failed. It keeps that one, on which it may be calling already, and gets another when it asks again.
+func TestAResumedLinkIsTheAnswer(t *testing.T) {
+	l := links.New(links.Config{Table: rows(), Clock: plat.RealClock{}})
+	living(t, l, links.Runner)
+	number := func() uint64 { return l.Number("bundle:web", "service:bundle/db") }
+	ask := func() uint64 {
+		t.Helper()
+		if direct, err := l.IntroduceBundle("web", "bundle/db"); !direct || err != nil {
+			t.Fatalf("introduce: %v, %v", direct, err)
+		}
+		return number()
+	}
+	first := ask()
+	if err := l.Resume([]uint64{first}); err != nil {
+		t.Fatal(err)
+	}
+	resumed := number()
+	if kept, next := ask(), ask(); first == 0 || resumed == first || kept != resumed || next == kept {
+		t.Errorf("links %d, %d (resumed), %d, %d", first, resumed, kept, next)
+	}
+	if err := l.Resume([]uint64{first}); err != nil || number() == 0 {
+		t.Errorf("a link that was replaced is made again: %v", err)
+	}
+}
+
 // rows are the links of the authority table.
 func rows() []links.Row {
 	var rows []links.Row
