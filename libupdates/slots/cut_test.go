@@ -22,6 +22,7 @@ type change struct {
 	builds   bool // on payloads in the slots
 
 	clean map[string]*durabletest.Disk // by version of slot b: the disk as it is when nothing has gone wrong
+	looks map[string][]string          // snapshots of these disks
 }
 
 // changes are on a disk without fs-verity. Those that write payloads in other ways are on one with it, too.
@@ -65,6 +66,10 @@ func changesOn(t *testing.T, empty func() *durabletest.Disk) []change {
 	for i, c := range list {
 		list[i].clean = map[string]*durabletest.Disk{c.from: diskHolding(t, empty(), c.from),
 			c.to: diskHolding(t, empty(), c.to)}
+		list[i].looks = map[string][]string{}
+		for version, disk := range list[i].clean {
+			list[i].looks[version] = disk.Snapshot()
+		}
 	}
 	return list
 }
@@ -117,7 +122,7 @@ func (c change) holds(d *durabletest.Disk, done bool) error {
 	case content.Version != c.to && (done || content.Version != c.from):
 		return fmt.Errorf("slot b holds %q", content.Version)
 	}
-	if diff := difference(d.Snapshot(), c.clean[content.Version].Snapshot()); len(diff) > 0 {
+	if diff := difference(d.Snapshot(), c.looks[content.Version]); len(diff) > 0 {
 		return fmt.Errorf("the disk with %q in slot b differs from a clean one: %q", content.Version, diff)
 	}
 	return nil
