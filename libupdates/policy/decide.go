@@ -173,7 +173,7 @@ func (p Policy) grant(m Machine, publisher trust.PublicKey, d Decision, power po
 	return d
 }
 
-// Down refuses, as PolicyDenied, to replace apps by the older versions of a set unless a rule lets each of them go down.
+// Down refuses, as PolicyDenied, to replace apps by the older versions of a set, unless rules let each of them go down.
 func (p Policy) Down(publisher trust.PublicKey, set []Asking) error {
 	for _, asking := range set {
 		if !slices.ContainsFunc(p.Rules, func(r Rule) bool {

@@ -72,7 +72,8 @@ func (g *Staging) alongside(ctx context.Context) error {
 		return err
 	}
 	staged := g.slots.content(bootctl.Staged)
-	return g.cfg.fits(ctx, nxs.Index{SystemVersion: staged.Version, Publisher: staged.Publisher, Bundles: staged.Bundles},
+	return g.cfg.fits(ctx, nxs.Index{SystemVersion: staged.Version, Publisher: staged.Publisher,
+		Bundles: staged.Bundles},
 		Terms{Older: true})
 }
 
