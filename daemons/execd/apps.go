@@ -8,6 +8,7 @@ import (
 
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
+	"nexus/libupdates/refusal"
 )
 
 // appRuns are the packages of apps that run. Each has a supervisor of its own, so that an app that comes or goes
@@ -25,9 +26,11 @@ type appRuns struct {
 
 // An appRun is one package while it is published.
 type appRun struct {
-	news chan publication // holds the newest
-	stop context.CancelFunc
-	over chan struct{} // closed once nothing of it runs any more
+	news     chan publication // holds the newest
+	ctx      context.Context  // ends when it is not published any more
+	stop     context.CancelFunc
+	demanded sync.WaitGroup // programs of it that were started on demand
+	over     chan struct{}  // closed once nothing of it runs any more
 }
 
 func newAppRuns(system *supervisor, from plat.UserRange) *appRuns {
@@ -152,10 +155,27 @@ func (a *appRuns) take(ctx context.Context, p publication) {
 	}
 }
 
+// demand has a program that is started on demand end with the package that it is of: the context ends when the package
+// is not published any more, and nobody counts as gone before the program has called done. A bundle of the system is
+// not of any package. Refused as UnknownBundle once the package is not published.
+func (a *appRuns) demand(spec spec) (ends context.Context, done func(), err error) {
+	if spec.app == "" {
+		return context.Background(), func() {}, nil
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	run := a.running[spec.app]
+	if run == nil || run.ctx.Err() != nil {
+		return nil, nil, refusal.New(refusal.UnknownBundle, "no published bundle has this name")
+	}
+	run.demanded.Add(1)
+	return run.ctx, run.demanded.Done, nil
+}
+
 // begin starts to follow the publications of a package. The lock is held.
 func (a *appRuns) begin(ctx context.Context, name string) *appRun {
 	ctx, stop := context.WithCancel(ctx)
-	run := &appRun{news: make(chan publication, 1), stop: stop, over: make(chan struct{})}
+	run := &appRun{news: make(chan publication, 1), ctx: ctx, stop: stop, over: make(chan struct{})}
 	s, before := a.at(name), a.leaving[name]
 	a.running[name] = run
 	go func() {
@@ -164,6 +184,7 @@ func (a *appRuns) begin(ctx context.Context, name string) *appRun {
 			<-before.over
 		}
 		s.follow(ctx, run.news)
+		run.demanded.Wait()
 		s.forwarder.publish(s, nil, nil)
 		s.change(func() { s.current, s.services = publication{}, nil }) // for those who still ask about it
 	}()

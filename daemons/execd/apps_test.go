@@ -7,6 +7,7 @@ import (
 
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
+	"nexus/libupdates/refusal"
 )
 
 // publicationOf is a publication of the system with these bundles, and with packages of one app each.
@@ -116,4 +117,34 @@ func TestPublishingAnAppLeavesOthersAlone(t *testing.T) {
 	if c.returns(bundleFacet("mail")) || !c.returns(bundleFacet("shell")) {
 		t.Error("the app is still a provider, or the bundle of the system is not")
 	}
+}
+
+// What is started on demand out of an app is waited for when that is uninstalled; nothing more starts then.
+func TestProgramsOnDemandEndWithTheirApp(t *testing.T) {
+	s := &supervisor{changed: vat.NewNotifier(), forwarder: newForwarder(nil)}
+	a := newAppRuns(s, plat.UserRange{First: 1 << 20, Count: 8})
+	tool := spec{app: "tool", name: "tool"}
+	if _, _, err := a.demand(tool); refusal.Of(err) != refusal.UnknownBundle {
+		t.Errorf("before it is published: got %v, want %s", err, refusal.UnknownBundle)
+	}
+	published := publicationOf(nil, []string{"tool"})
+	published.complete = true
+	a.take(t.Context(), published)
+	ends, done, err := a.demand(tool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := a.running["tool"]
+	a.take(t.Context(), publication{complete: true})
+	<-ends.Done()
+	if _, _, err := a.demand(tool); refusal.Of(err) != refusal.UnknownBundle {
+		t.Errorf("once it is uninstalled: got %v, want %s", err, refusal.UnknownBundle)
+	}
+	select {
+	case <-run.over:
+		t.Error("the app is over, and a program of it runs")
+	default:
+	}
+	done()
+	<-run.over
 }

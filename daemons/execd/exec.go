@@ -39,19 +39,39 @@ func (e *execServer) Run(ctx context.Context, call exec.Exec_run) error {
 	return res.SetProcess(exec.Process_ServerToClient(p))
 }
 
-// run starts a bundle. The program outlives the call; it ends when the returned capability is released.
+// run starts a bundle. The program outlives the call; it ends when the returned capability is released, and with the
+// package of apps that it is of.
 func (e *execServer) run(ctx context.Context, name string) (*processServer, error) {
 	spec, err := e.s.lookUp(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	ends, done, err := e.s.apps.demand(spec)
 	if err != nil {
 		return nil, err
 	}
 	program, err := e.s.start(context.WithoutCancel(ctx), spec, fmt.Sprintf("%s#%d", spec.name, e.s.runs.Add(1)),
 		func() {})
 	if err != nil {
+		done()
 		return nil, err
 	}
 	go e.s.reportRun(spec, program)
+	go func() {
+		defer done()
+		e.s.endWith(ends, program)
+	}()
 	return &processServer{s: e.s, spec: spec, program: program}, nil
+}
+
+// endWith waits until a program has ended, and ends it when the context does.
+func (s *supervisor) endWith(ctx context.Context, program *program) {
+	select {
+	case <-program.process.Gone():
+	case <-ctx.Done():
+		program.stop(s.host.Clock)
+		within(s.host.Clock, killPatience, program.process.Gone())
+	}
 }
 
 // lookUp returns a published bundle that may be run on demand.
