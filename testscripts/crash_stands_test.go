@@ -34,6 +34,7 @@ var stands = []stand{
 	{"trial", atConsole(newVersion, "bundlemgrd: slot b active"), oldOrNew},
 	{"watch", underWatch, newStays},
 	{"rollback", atConsole(brokenVersion, "updated: audit op=rollback"), oldReturns},
+	{"install", midInstall, installedOrNot},
 }
 
 // beforeStage strikes, and the update begins at once.

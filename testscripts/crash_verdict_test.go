@@ -31,7 +31,7 @@ func (s systemState) version(slot string) string { return s.Slots[slot].SystemVe
 
 // A servicesState is what the matrix reads of `nx services --json`.
 type servicesState struct {
-	Services []struct{ Name, Version, State, Slot string }
+	Services []struct{ Name, Version, State, Slot, App string }
 	Daemons  []struct {
 		daemonState
 		LastExit string
@@ -79,7 +79,10 @@ func (r *crashRig) isBack(c cell, before map[string]daemonState) bool {
 
 func (r *crashRig) isQuiet() bool {
 	for _, s := range r.rolls.Services {
-		if s.State != "healthy" || s.Slot != r.state.ActiveSlot || s.Version != r.state.version(s.Slot) {
+		if s.State != "healthy" {
+			return false
+		}
+		if s.App == "" && (s.Slot != r.state.ActiveSlot || s.Version != r.state.version(s.Slot)) {
 			return false
 		}
 	}
