@@ -2,8 +2,8 @@
 # Log, audit and console: what `logd` serves. Where the system has a state folder, a bounded part of the journal is kept
 # there and is read back after a restart.
 #
-# Holders: every daemon holds one LogSink, whose sender was set when the connection was made; the operator holds
-# Journal.
+# Holders: every daemon holds one LogSink, whose sender was set when the connection was made; the operator and the
+# selftest hold Journal.
 #
 # Class: blessed (operators and programs read the journal). One call or answer is at most 4 MiB (daemons/vat).
 

@@ -149,6 +149,7 @@ func Table() []Daemon {
 				logSink(),
 				{Facet: "ServiceManager", From: "samgrd", Grants: []string{"BundleMgr", "PackageFs", "Updated",
 					"bundle/*"}},
+				{Facet: "Journal", From: "logd"},
 				{Facet: "HealthVote", From: initName},
 			},
 			Dirs: []string{"sets"},

@@ -38,6 +38,7 @@ func Run(ctx context.Context, b *vat.Endowments, host plat.Host) error {
 		host: host, log: log, sets: sets,
 		endowments: b,
 		votes:      b.Use("HealthVote"),
+		journal:    b.Use("Journal"),
 	}
 	if err := b.Ready(); err != nil {
 		return err
@@ -64,6 +65,10 @@ func (t *selftest) flow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	head, _, err := t.head(ctx)
+	if err != nil {
+		return err
+	}
 	healthy, err := t.update(ctx)
 	if err != nil {
 		return err
@@ -84,6 +89,12 @@ func (t *selftest) flow(ctx context.Context) error {
 		if err := t.mark(ctx, damaged.marker); err != nil {
 			return err
 		}
+	}
+	if err := t.verifyJournal(ctx, head); err != nil {
+		return err
+	}
+	if err := t.mark(ctx, "SELFTEST: journal verify ok"); err != nil {
+		return err
 	}
 	t.log.Info("flow complete", "start", start.version, "end", healthyVersion)
 	return nil
@@ -131,7 +142,13 @@ func (t *selftest) fail(ctx context.Context, healthy running) error {
 	if err := t.refused(ctx, brokenSet, refusal.Quarantined); err != nil {
 		return err
 	}
-	return t.mark(ctx, "SELFTEST: ota rollback ok")
+	if err := t.mark(ctx, "SELFTEST: ota rollback ok"); err != nil {
+		return err
+	}
+	if err := t.crashReported(ctx, broken.Digest); err != nil {
+		return err
+	}
+	return t.mark(ctx, "SELFTEST: crash report ok")
 }
 
 func (t *selftest) mark(ctx context.Context, line string) error { return t.log.Marker(ctx, line) }

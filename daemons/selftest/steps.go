@@ -22,6 +22,7 @@ type selftest struct {
 	sets       *os.Root
 	endowments *vat.Endowments
 	votes      *vat.Holding
+	journal    *vat.Holding
 }
 
 // A running is a confirmed set.

@@ -7,7 +7,8 @@ import (
 )
 
 // OTA returns the markers of the selftest on a system without persistent state: the factory set in slot a, a healthy
-// set committed in slot b, a broken one tried twice in slot a and rolled back, and two damaged ones refused.
+// set committed in slot b, a broken one tried twice in slot a and rolled back, its crash report found, two damaged ones
+// refused, and the chain of audit records verified.
 func OTA() []string {
 	return []string{
 		"updated: ready (non-persistent)",
@@ -22,8 +23,10 @@ func OTA() []string {
 		"bundlemgrd: slot b active",
 		"init: health ok (slot b)",
 		"SELFTEST: ota rollback ok",
+		"SELFTEST: crash report ok",
 		"SELFTEST: ota reject signature ok",
 		"SELFTEST: ota reject digest ok",
+		"SELFTEST: journal verify ok",
 	}
 }
 
