@@ -173,7 +173,8 @@ func dataSet(t *testing.T, size int64) string {
 	p := demo.Packer{Bin: shared.bin(), Key: filepath.Join(shared.demo(), "keys", "demo")}
 	in, set, pages := filepath.Join(dir, "in"), filepath.Join(dir, "system.nxs"), filepath.Join(dir, "pages")
 	service := demo.Manifest{Name: "reader", Version: newVersion, Abilities: demo.Plain, Caps: `"data:pages"`}
-	err := errors.Join(os.Mkdir(pages, 0o755), os.WriteFile(filepath.Join(pages, "page"), bytes.Repeat([]byte("x"), int(size)), 0o600),
+	err := errors.Join(os.Mkdir(pages, 0o755), os.WriteFile(filepath.Join(pages, "page"),
+		bytes.Repeat([]byte("x"), int(size)), 0o600),
 		p.Bundle(service, filepath.Join(shared.demo(), "work", "1.0.0", "ticker"), in),
 		p.Tree("pages", newVersion, pages, in), p.Set(in, newVersion, set))
 	if err != nil {
