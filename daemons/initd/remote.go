@@ -126,7 +126,7 @@ func (r *resources) openRemote(config *Config, f *folder) (err error) {
 			return err
 		}
 	}
-	r.files[deviceKeyFile], err = f.deviceKey()
+	r.files[deviceKeyFile], r.device, err = f.deviceKey()
 	return err
 }
 
@@ -143,7 +143,7 @@ func listenAt(address string) (*os.File, error) {
 }
 
 // deviceKey returns the device's key, in memory: remoted has no file of the folder open. It is made at the first time.
-func (f *folder) deviceKey() (*os.File, error) {
+func (f *folder) deviceKey() (memory *os.File, public trust.PublicKey, err error) {
 	text, err := f.readDeviceKey()
 	if errors.Is(err, fs.ErrNotExist) {
 		text = []byte(trust.SeedText(trust.NewSeed()) + "\n")
@@ -154,19 +154,20 @@ func (f *folder) deviceKey() (*os.File, error) {
 		own, err = trust.ParseSigner(text)
 	}
 	if err != nil {
-		return nil, cannotUse(f.at(deviceKey), plainly(err), "put the device's key back, or move this away for a new one")
+		return nil, public, cannotUse(f.at(deviceKey), plainly(err),
+			"put the device's key back, or move this away for a new one")
 	}
-	if err := f.makeWay(devicePublic, 0); err != nil {
-		return nil, err
+	public = own.Public()
+	if err = f.makeWay(devicePublic, 0); err == nil {
+		err = durable.WriteFile(f.files, devicePublic, []byte(public.Text()+"\n"))
 	}
-	if err := durable.WriteFile(f.files, devicePublic, []byte(own.Public().Text()+"\n")); err != nil {
-		return nil, err
+	if err == nil {
+		memory, err = plat.Memory(deviceKeyFile)
 	}
-	memory, err := plat.Memory(deviceKeyFile)
 	if err == nil {
 		_, err = memory.Write(text)
 	}
-	return memory, err
+	return memory, public, err
 }
 
 // readDeviceKey reads the file of the device's key, which may be anything.
@@ -192,5 +193,6 @@ func (s *system) announceRemote() {
 		address = listener.Addr().String()
 		listener.Close()
 	}
-	s.log.Info("operators come in over the network", "address", address, "keys", len(s.config.Remote.Operators))
+	s.log.Info("operators come in over the network", "address", address, "keys", len(s.config.Remote.Operators),
+		"device", s.resources.device)
 }

@@ -82,7 +82,7 @@ func TestDeviceKey(t *testing.T) {
 	defer f.clear()
 	read := func() (string, string) {
 		t.Helper()
-		file, err := f.deviceKey()
+		file, known, err := f.deviceKey()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -90,8 +90,8 @@ func TestDeviceKey(t *testing.T) {
 		text := make([]byte, maxDeviceKey)
 		n, _ := file.ReadAt(text, 0)
 		public, err := os.ReadFile(f.at(devicePublic))
-		if err != nil {
-			t.Fatal(err)
+		if err != nil || string(public) != known.Text()+"\n" {
+			t.Fatalf("got %q, %v, want %s", public, err, known)
 		}
 		return string(text[:n]), string(public)
 	}
@@ -106,7 +106,7 @@ func TestDeviceKey(t *testing.T) {
 		if err := os.WriteFile(f.at(deviceKey), []byte(bad), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := f.deviceKey(); err == nil || !strings.Contains(err.Error(), filepath.Base(deviceKey)) ||
+		if _, _, err := f.deviceKey(); err == nil || !strings.Contains(err.Error(), filepath.Base(deviceKey)) ||
 			strings.Contains(err.Error(), strings.TrimSpace(first)) {
 			t.Errorf("a key of %q: got %v", bad, err)
 		}

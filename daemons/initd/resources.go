@@ -10,6 +10,7 @@ import (
 	"nexus/daemons/initd/machine"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
+	"nexus/libupdates/trust"
 )
 
 // resources are what rows of the table have besides links: settings, open files and directories, by name.
@@ -17,6 +18,7 @@ type resources struct {
 	settings map[string]string
 	files    map[string]*os.File
 	dirs     map[string]*os.File
+	device   trust.PublicKey // the key by which operators over the network know this device
 }
 
 func newResources(config Config) resources {
