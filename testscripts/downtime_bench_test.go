@@ -20,8 +20,7 @@ type departure struct {
 }
 
 // BenchmarkDowntime shows how long each service of the demo is away: at a switch to a set with the same services, at
-// one that changes them, at one after which another core takes over, and at a reboot of the system. A plain service is
-// healthy, and so back, once it has run for the settle time, which is settle here.
+// one that changes them, at one after which another core takes over, and at a reboot of the system.
 func BenchmarkDowntime(b *testing.B) {
 	cored, err := demo.WithCore(shared.bin(), shared.demo(), "2.0.0", filepath.Join(shared.bin(), "nexus"), b.TempDir())
 	if err != nil {

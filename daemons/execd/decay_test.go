@@ -49,6 +49,16 @@ func TestDecay(t *testing.T) {
 	}
 }
 
+// A service that starts is native if its manifest says so: until it answers, nobody reaches it.
+func TestAServiceStartsAsItsManifestSays(t *testing.T) {
+	for _, native := range []bool{false, true} {
+		s := &service{spec: spec{native: native}}
+		if s.starts(); s.Native != native || s.State != health.Starting {
+			t.Errorf("native %t: %t, %v", native, s.Native, s.State)
+		}
+	}
+}
+
 // A service whose payload is damaged is hindered, not at fault, and says that its slot is damaged.
 func TestADamagedServiceIsNotAtFault(t *testing.T) {
 	for _, reason := range []refusal.Reason{refusal.Damaged, refusal.DigestMismatch, refusal.WrongArchitecture,

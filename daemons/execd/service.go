@@ -206,9 +206,10 @@ func (s *service) live(ctx context.Context) {
 	}
 }
 
-// starts resets the service's state to starting. The lock is held.
+// starts resets the service's state to starting. It is native if its manifest says so, or once it answers. The lock is
+// held.
 func (s *service) starts() {
-	s.State, s.Detail, s.Native, s.damaged, s.awaited = health.Starting, "", false, false, false
+	s.State, s.Detail, s.Native, s.damaged, s.awaited = health.Starting, "", s.spec.native, false, false
 }
 
 // exited records the end of a program that was not told to end.

@@ -38,7 +38,7 @@ func started(t testing.TB) (*world.World, *world.Operator) {
 	return w, w.Operator()
 }
 
-func update(t *testing.T, o *world.Operator, archive []byte) {
+func update(t testing.TB, o *world.Operator, archive []byte) {
 	t.Helper()
 	staged, err := o.Stage(archive)
 	if err != nil {

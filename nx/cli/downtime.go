@@ -17,8 +17,17 @@ import (
 // query.
 const lookEvery = 2 * time.Millisecond
 
-// healthyState is the state of a healthy service, as ServiceStatus names it.
-const healthyState = "healthy"
+// The states of a service that its clients may reach, as ServiceStatus names them.
+const (
+	healthyState  = "healthy"
+	startingState = "starting"
+)
+
+// available reports whether clients reach a service. A native one has its name once it is healthy. A plain one has its
+// sockets as soon as its program runs; the settle time, after which it is healthy, is for the verdict alone.
+func (s serviceState) available() bool {
+	return s.State == healthyState || s.State == startingState && !s.Native && s.PID != 0
+}
 
 // An away is how long a service was not available.
 type away struct {
@@ -27,7 +36,7 @@ type away struct {
 }
 
 // A downtime queries the services repeatedly and adds up how long each was away: from the last query in which it was
-// healthy to the first in which it is healthy again, if it is then another process or was not healthy in between.
+// available to the first in which it is so again, if it is then another process or was not available in between.
 type downtime struct {
 	end  context.CancelFunc
 	over chan struct{} // closed when nobody looks any more
@@ -39,7 +48,7 @@ type downtime struct {
 // A presence is what is known of one service.
 type presence struct {
 	pid    uint32
-	seen   time.Time // when it was last healthy
+	seen   time.Time // when it was last available
 	missed bool      // a look since then did not find it so
 	away   time.Duration
 }
@@ -103,20 +112,20 @@ func (d *downtime) look(ctx context.Context, s *session) error {
 func (d *downtime) note(states []serviceState, now time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	healthy := map[string]uint32{}
+	there := map[string]uint32{}
 	for _, s := range states {
-		if s.State == healthyState {
-			healthy[s.Name] = s.PID
+		if s.available() {
+			there[s.Name] = s.PID
 		}
 	}
-	for name, pid := range healthy {
+	for name, pid := range there {
 		if d.services[name] == nil {
 			d.services[name] = &presence{pid: pid, seen: now}
 		}
 	}
 	for name, p := range d.services {
-		pid, there := healthy[name]
-		if !there {
+		pid, is := there[name]
+		if !is {
 			p.missed = true
 			continue
 		}
@@ -127,7 +136,7 @@ func (d *downtime) note(states []serviceState, now time.Time) {
 	}
 }
 
-// allBack reports whether every service has been away and is healthy again.
+// allBack reports whether every service has been away and is available again.
 func (d *downtime) allBack() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -157,7 +166,7 @@ func (d *downtime) awaitBack(ctx context.Context) error {
 	return nil
 }
 
-// stop ends the queries and returns how long each service that is healthy now was away, by name.
+// stop ends the queries and returns how long each service that is available now was away, by name.
 func (d *downtime) stop() []away {
 	if d == nil {
 		return nil

@@ -12,6 +12,9 @@ func TestDowntime(t *testing.T) {
 		return serviceState{Name: name, PID: pid, State: healthyState}
 	}
 	starting := func(name string, pid uint32) serviceState {
+		return serviceState{Name: name, PID: pid, State: "starting", Native: true}
+	}
+	settling := func(name string, pid uint32) serviceState {
 		return serviceState{Name: name, PID: pid, State: "starting"}
 	}
 	look := func(states ...serviceState) []serviceState { return states }
@@ -25,6 +28,8 @@ func TestDowntime(t *testing.T) {
 			[]away{{"a", 1}}},
 		{"it starts for a while", [][]serviceState{look(well("a", 1)), look(starting("a", 2)), look(starting("a", 2)),
 			look(well("a", 2))}, []away{{"a", 3}}},
+		{"a plain one settles", [][]serviceState{look(well("a", 1)), look(settling("a", 0)), look(settling("a", 2)),
+			look(well("a", 2))}, []away{{"a", 2}}},
 		{"the same number after a reboot", [][]serviceState{look(well("a", 1)), nil, nil, look(well("a", 1))},
 			[]away{{"a", 3}}},
 		{"twice", [][]serviceState{look(well("a", 1)), nil, look(well("a", 2)), look(well("a", 2)), look(),
