@@ -119,12 +119,17 @@ func (f *files) grow(entry nxs.Entry) (durable.File, error) {
 		return nil, err
 	}
 	f.open = append(f.open, file)
-	grown := &growing{File: file, size: entry.PayloadSize, complete: func() error { return f.fs.Rename(name, whole) }}
+	return f.grown(file, name, entry.PayloadSize, func() error { return f.fs.Rename(name, whole) })
+}
+
+// grown returns a file of which a part may be there, with space for all of it.
+func (f *files) grown(file durable.File, name string, size int64, complete func() error) (*growing, error) {
+	grown := &growing{File: file, size: size, complete: complete}
 	if there, err := f.fs.Open(name); err == nil {
 		grown.had = there.Size()
 		there.Close()
 	}
-	return grown, file.Reserve(entry.PayloadSize)
+	return grown, file.Reserve(size)
 }
 
 func partialPath(set, name string) string { return path.Join(bundleDir(set, name), partialFile) }
@@ -155,38 +160,35 @@ func (g *growing) Write(b []byte) (n int, err error) {
 	return n, err
 }
 
-// have is a Have of what is here, and of what an interrupted stage has left. It looks at the files when they are
-// opened.
-func (f *files) have(index nxs.Index) Have {
-	waits := map[nxs.Digest]string{} // by digest, the file that the beginning is in
-	for _, entry := range index.Bundles {
-		if f.waiting[entry.Name] != nil {
-			waits[entry.PayloadSHA256] = partialPath(f.dir, entry.Name)
-		}
+// Have opens what is here of a payload, or what an interrupted stage has left of it.
+func (f *files) Have(sum nxs.Digest) (io.ReadCloser, int64, error) {
+	name, is := f.begins[sum]
+	switch {
+	case !is:
+		return haveIn(f.fs, f.dir, f.head.Index, sum)
+	case f.resume:
+		return begun(f.fs, name)
 	}
-	whole := haveIn(f.fs, f.dir, index)
-	return func(sum nxs.Digest) (io.ReadCloser, int64, error) {
-		name, is := waits[sum]
-		switch {
-		case !is:
-			return whole(sum)
-		case f.resume:
-			return begun(f.fs, name)
-		}
-		return nil, 0, nil
-	}
+	return nil, 0, nil
 }
 
-// haveIn is a Have of the payloads of a set in a directory.
-func haveIn(fsys durable.ReadFS, dir string, index nxs.Index) Have {
-	return func(sum nxs.Digest) (io.ReadCloser, int64, error) {
-		for _, entry := range index.Bundles {
-			if entry.PayloadSHA256 == sum {
-				return opened(fsys, payloadPath(dir, entry.Name), entry.PayloadSize)
-			}
-		}
-		return nil, 0, nil
+// Have opens a payload of a set that is on disk.
+func (s stored) Have(sum nxs.Digest) (io.ReadCloser, int64, error) {
+	index, err := s.index()
+	if err != nil {
+		return nil, 0, err
 	}
+	return haveIn(s.fs, s.dir(), index, sum)
+}
+
+// haveIn opens a payload of a set in a directory.
+func haveIn(fsys durable.ReadFS, dir string, index nxs.Index, sum nxs.Digest) (io.ReadCloser, int64, error) {
+	for _, entry := range index.Bundles {
+		if entry.PayloadSHA256 == sum {
+			return opened(fsys, payloadPath(dir, entry.Name), entry.PayloadSize)
+		}
+	}
+	return nil, 0, nil
 }
 
 func opened(fsys durable.ReadFS, name string, size int64) (io.ReadCloser, int64, error) {

@@ -52,13 +52,13 @@ func (b *broken) Read(p []byte) (int, error) {
 // resume stages a set that may be resumed, of which so many bytes come, and returns how much of the payload was there.
 func resume(t testing.TB, s *slots.Store, raw, payload []byte, comes int) (had []byte, err error) {
 	t.Helper()
-	_, err = receive(t.Context(), s, raw, comes, func(have slots.Have) { had = contentOf(t, have, nxs.Sum(payload)) })
+	_, err = receive(t.Context(), s, raw, comes, func(here slots.Here) { had = contentOf(t, here, nxs.Sum(payload)) })
 	return had, err
 }
 
 // receive stages a set that may be resumed, of which so many bytes come.
 func receive(ctx context.Context, s *slots.Store, raw []byte, comes int,
-	begun func(slots.Have)) (slots.Content, error) {
+	begun func(slots.Here)) (slots.Content, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	from := &broken{bytes.NewReader(raw), comes, cancel}
@@ -67,9 +67,9 @@ func receive(ctx context.Context, s *slots.Store, raw []byte, comes int,
 }
 
 // contentOf returns what there is of a payload.
-func contentOf(t testing.TB, have slots.Have, sum nxs.Digest) []byte {
+func contentOf(t testing.TB, here slots.Here, sum nxs.Digest) []byte {
 	t.Helper()
-	from, size, err := have(sum)
+	from, size, err := here.Have(sum)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -51,20 +51,23 @@ func (s *Store) receive(dir string, head *nxs.Head, a archive, in *incoming, opt
 	if err != nil {
 		return err
 	}
-	files := files{fs: s.fs, dir: dir, resume: opt.Resume, here: here,
-		waiting: make(map[string]durable.File, len(head.Index.Bundles))}
+	files := files{fs: s.fs, dir: dir, resume: opt.Resume, here: here, store: s, in: in, head: head, apply: opt.Patch,
+		waiting: make(map[string]durable.File, len(head.Index.Bundles)), begins: map[nxs.Digest]string{}}
 	defer files.close()
 	if in.at.Reused, err = files.prepare(head); err != nil {
 		return err
 	}
 	in.enter(Receiving)
 	if opt.Begun != nil {
-		opt.Begun(files.have(head.Index))
+		opt.Begun(&files)
 	}
 	if err := a.deliver(in, head.Index, &files); err != nil {
 		return err
 	}
 	if err := files.complete(head.Index); err != nil {
+		return err
+	}
+	if err := files.dropPatches(); err != nil {
 		return err
 	}
 	in.enter(Publishing)
@@ -79,8 +82,15 @@ type files struct {
 	resume bool // what an earlier stage left in dir may be there, and this one may leave something
 	// payloads that are not received yet, by bundle name; nil if the payload is on disk already
 	waiting map[string]durable.File
-	here    map[identity]string // paths of payloads in the slots that may be reused
-	open    []durable.File      // all files that are not closed
+	begins  map[nxs.Digest]string // by digest, the files in which such payloads begin, if they are to be resumed
+	here    map[identity]string   // paths of payloads in the slots that may be reused
+	open    []durable.File        // all files that are not closed
+
+	// what patches are made of that come in place of payloads
+	store *Store
+	in    *incoming
+	head  *nxs.Head
+	apply nxs.PatchFunc
 }
 
 // prepare makes the folders and the files whose content is known: index and signature, and payloads that are already on
@@ -132,6 +142,7 @@ func (f *files) reuse(entry nxs.Entry) bool {
 
 // expect makes the file for a payload that is to come.
 func (f *files) expect(entry nxs.Entry) (durable.File, error) {
+	f.begins[entry.PayloadSHA256] = partialPath(f.dir, entry.Name)
 	if f.resume {
 		return f.grow(entry)
 	}

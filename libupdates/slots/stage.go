@@ -31,13 +31,21 @@ type StageOptions struct {
 	// Resume keeps what was received when ctx ends the stage, or its process dies, and goes on with what such a stage
 	// of the same set has kept. All other stages drop that.
 	Resume bool
-	// Begun is called when the first payload can come, with a way to read what the device has of payloads.
-	Begun func(Have)
+	// Begun is called when the first payload can come, with what need not be sent of payloads.
+	Begun func(Here)
 }
 
-// Have opens what the device has of the payload with a digest: nothing, its beginning, or all of it. Of these bytes
-// only the number is certain, and only until the stage ends. The caller closes what is not nil.
-type Have func(nxs.Digest) (from io.ReadCloser, size int64, err error)
+// Here is what a sender need not send. It is of use until the stage ends.
+type Here interface {
+	// Have opens what the device has of the payload with a digest: nothing, its beginning, or all of it. Of these
+	// bytes only the number is certain. The caller closes what is not nil.
+	Have(nxs.Digest) (from io.ReadCloser, size int64, err error)
+	// Expect begins to receive the patch that a delta of this set has for the payload with a digest. Index and
+	// signature of the delta are verified first, and then all bytes of the base. Refusals: InvalidSignature,
+	// BadSchemaVersion, BadIndex, MissingBase, also if the delta has no patch for it, and NoSpace. The caller closes
+	// the Arriving.
+	Expect(rawDelta, signature []byte, payload nxs.Digest) (*Arriving, error)
+}
 
 // Progress is the progress of a stage.
 type Progress struct {
@@ -151,7 +159,7 @@ func (s *Store) drain(head *nxs.Head, a archive, in *incoming, opt StageOptions)
 	}
 	in.enter(Reused)
 	if opt.Begun != nil {
-		opt.Begun(haveIn(s.fs, setDir(head.Digest), head.Index))
+		opt.Begun(stored{s.fs, head.Digest})
 	}
 	return a.deliver(in, head.Index, nothing{})
 }

@@ -19,33 +19,45 @@ func (s *Stage) resumable(archive arrival) arrival {
 }
 
 // begin notes that payloads can come, and what the device has of them.
-func (s *Stage) begin(have slots.Have) {
-	s.have = have
+func (s *Stage) begin(here slots.Here) {
+	s.here = here
 	close(s.begun)
+}
+
+// ready waits until the head of the set has been verified.
+func (s *Stage) ready(ctx context.Context) error {
+	if !s.stream() {
+		return errors.New("cannot reuse payload: the archive comes as a file")
+	}
+	select {
+	case <-s.begun:
+		return nil
+	case <-s.over:
+		return errOver
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // Reuse takes what the device has of a payload in place of the sender's next bytes, and returns how many bytes these
 // are: all of a payload that a slot holds, or the beginning that an interrupted stage has kept. They are verified like
 // bytes that come. It waits until the head of the set has been verified.
 func (s *Stage) Reuse(ctx context.Context, payload nxs.Digest) (size int64, err error) {
-	if !s.stream() {
-		return 0, errors.New("cannot reuse payload: the archive comes as a file")
-	}
 	s.writing.Add(1) // the sender waits for us
 	defer s.writing.Add(-1)
-	select {
-	case <-s.begun:
-	case <-s.over:
-		return 0, errOver
-	case <-ctx.Done():
-		return 0, ctx.Err()
+	if err := s.ready(ctx); err != nil {
+		return 0, err
 	}
-	from, most, err := s.have(payload)
+	if err := s.asks(payload); err != nil {
+		return 0, err
+	}
+	from, most, err := s.here.Have(payload)
 	if err != nil || from == nil {
 		return 0, err
 	}
 	defer from.Close()
-	return s.copy(ctx, io.LimitReader(from, most))
+	s.reusedBytes, err = s.copy(ctx, io.LimitReader(from, most))
+	return s.reusedBytes, err
 }
 
 // reusePiece is how much of a payload is read at once.

@@ -46,13 +46,21 @@ type Stage struct {
 	streams  chan struct{} // closed when it is known that the archive comes by Write
 	file     chan File     // the archive, where it comes as a file
 	begun    chan struct{} // closed when have is valid
-	have     slots.Have
+	here     slots.Here
 	over     chan struct{} // closed when the outcome is known
 
 	// The outcome, valid after over is closed.
-	serial uint64
-	reused int64
-	err    error
+	serial  uint64
+	inPlace int64
+	err     error
+
+	// What the sender has taken in place of bytes of payloads. Its calls come one at a time; the stage waits for the
+	// one under way when it ends.
+	patching    sync.Mutex
+	reused      nxs.Digest      // the payload that was asked for last
+	reusedBytes int64           // of it that were here
+	arriving    *slots.Arriving // the patch that the next bytes are of; nil: they are of the archive
+	ended       bool            // it takes no more
 
 	mu   sync.Mutex
 	at   slots.Progress
@@ -197,8 +205,11 @@ func (s *Stage) receive(ctx context.Context, out *io.PipeReader) {
 		err = errStopping
 	}
 	what.Size = uint64(s.size)
-	s.serial, s.reused, s.err = serial, what.Reused, err
+	s.serial, s.inPlace, s.err = serial, what.Reused, err
 	s.log.step("stage", what, err)
+	out.CloseWithError(errOver) // wakes a sender that still writes
+	s.cancel(nil)
+	s.endPatch()
 	s.takeNoMore()
 	s.owner.leave()
 	if s.operator && s.err == nil {
@@ -207,7 +218,6 @@ func (s *Stage) receive(ctx context.Context, out *io.PipeReader) {
 	s.owner.place.end()
 	s.progress.Close()
 	close(s.over)
-	out.CloseWithError(errOver) // wakes a sender that still writes
 }
 
 // errOver is for a sender that writes on after the outcome is known. Finish has the reason.
@@ -219,13 +229,14 @@ func (s *Stage) Write(b []byte) error {
 	if !s.stream() {
 		return errors.New("cannot take chunk: the archive comes as a file")
 	}
-	if len(b) == 0 {
-		return nil
-	}
 	s.writing.Add(1)
+	defer s.writing.Add(-1)
+	b, err := s.takePatch(b)
+	if err != nil || len(b) == 0 {
+		return err
+	}
 	n, err := s.in.Write(b)
 	s.received.Add(int64(n))
-	s.writing.Add(-1)
 	return err
 }
 
@@ -243,7 +254,7 @@ func (s *Stage) Finish(ctx context.Context) (serial uint64, reused int64, err er
 	s.in.Close()
 	select {
 	case <-s.over:
-		return s.serial, s.reused, s.err
+		return s.serial, s.inPlace, s.err
 	case <-ctx.Done():
 		return 0, 0, ctx.Err()
 	}
