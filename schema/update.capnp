@@ -167,6 +167,16 @@ interface StageSink {
   # archive, which are those of its content. `bytes` is how many these are; the sender goes on after them. They are all of a payload that a set on the device has,
   # the beginning of one that an interrupted stage has kept, or none. They are verified like bytes that come. Call it
   # where the content of the payload begins. Fails like write.
+
+  patch @4 (index :Data, signature :Data, payloadSha256 :Data) -> (bytes :UInt64, refusal :Keystore.Refusal);
+  # Has the payload with the SHA-256 `payloadSha256`, 32 bytes, made by a patch, in place of the rest of its content. The
+  # patch is that of a delta (delta.capnp) of this set: `index` is the delta's index, and `signature` its publisher's, 64
+  # bytes; they are verified before anything is interpreted, and the base is read and verified. Call it after reuse of
+  # this payload. The next bytes to write are those of the patch, but for the first `bytes`, which an interrupted stage
+  # has kept; behind them the archive goes on after the payload. What is made is verified like bytes that come. Refused
+  # without effect, so that the content can be sent: as `invalid-signature`, `bad-schema-version` or `bad-index`; as
+  # `missing-base` if the device has no intact payload with the digest of the base, or the delta no patch; or as
+  # `no-space` for the patch. A patch that does not make the payload ends the stage. Fails like write.
 }
 
 interface UpdateStage {

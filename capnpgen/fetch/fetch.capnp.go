@@ -161,7 +161,7 @@ func (c Fetcher_fetch) Args() Fetcher_fetch_Params {
 
 // AllocResults allocates the results struct.
 func (c Fetcher_fetch) AllocResults() (Fetcher_fetch_Results, error) {
-	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 16, PointerCount: 2})
+	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 24, PointerCount: 3})
 	return Fetcher_fetch_Results(r), err
 }
 
@@ -283,12 +283,12 @@ type Fetcher_fetch_Results capnp.Struct
 const Fetcher_fetch_Results_TypeID = 0x8c255e401e23ec31
 
 func NewFetcher_fetch_Results(s *capnp.Segment) (Fetcher_fetch_Results, error) {
-	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 16, PointerCount: 2})
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 24, PointerCount: 3})
 	return Fetcher_fetch_Results(st), err
 }
 
 func NewRootFetcher_fetch_Results(s *capnp.Segment) (Fetcher_fetch_Results, error) {
-	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 16, PointerCount: 2})
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 24, PointerCount: 3})
 	return Fetcher_fetch_Results(st), err
 }
 
@@ -388,12 +388,44 @@ func (s Fetcher_fetch_Results) NewRefusal() (keystore.Refusal, error) {
 	return ss, err
 }
 
+func (s Fetcher_fetch_Results) PatchedBytes() uint64 {
+	return capnp.Struct(s).Uint64(16)
+}
+
+func (s Fetcher_fetch_Results) SetPatchedBytes(v uint64) {
+	capnp.Struct(s).SetUint64(16, v)
+}
+
+func (s Fetcher_fetch_Results) Unpatched() (Unpatched_List, error) {
+	p, err := capnp.Struct(s).Ptr(2)
+	return Unpatched_List(p.List()), err
+}
+
+func (s Fetcher_fetch_Results) HasUnpatched() bool {
+	return capnp.Struct(s).HasPtr(2)
+}
+
+func (s Fetcher_fetch_Results) SetUnpatched(v Unpatched_List) error {
+	return capnp.Struct(s).SetPtr(2, v.ToPtr())
+}
+
+// NewUnpatched sets the unpatched field to a newly
+// allocated Unpatched_List, preferring placement in s's segment.
+func (s Fetcher_fetch_Results) NewUnpatched(n int32) (Unpatched_List, error) {
+	l, err := NewUnpatched_List(capnp.Struct(s).Segment(), n)
+	if err != nil {
+		return Unpatched_List{}, err
+	}
+	err = capnp.Struct(s).SetPtr(2, l.ToPtr())
+	return l, err
+}
+
 // Fetcher_fetch_Results_List is a list of Fetcher_fetch_Results.
 type Fetcher_fetch_Results_List = capnp.StructList[Fetcher_fetch_Results]
 
 // NewFetcher_fetch_Results creates a new list of Fetcher_fetch_Results.
 func NewFetcher_fetch_Results_List(s *capnp.Segment, sz int32) (Fetcher_fetch_Results_List, error) {
-	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 16, PointerCount: 2}, sz)
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 24, PointerCount: 3}, sz)
 	return capnp.StructList[Fetcher_fetch_Results](l), err
 }
 
@@ -411,32 +443,149 @@ func (p Fetcher_fetch_Results_Future) Refusal() keystore.Refusal_Future {
 	return keystore.Refusal_Future{Future: p.Future.Field(1, nil)}
 }
 
-const schema_d22f467a028bf592 = "x\xda|\x91\xbfkSQ\x1c\xc5\xcf\xb9\xf7&\xcfj" +
-	"\xd4\\_\x16\x17\x1d\xacP\x05cS\x15\xa4\x14\x8c\x19" +
-	"*\x88C\xbeu\x10D\x84g\xdeM\x83\xa4\xf5\xf1n" +
-	"\xa2V\x14upR\x14\\\x9d\xfc\x81\xe0 \x08]t" +
-	"+\xb8+\xf8\x1f\x88C\x97\xae\xceW^\xe4\x95N\x1d" +
-	"\xef\xe1\xdc/\x9f\x0fgV\xd86\xad\xfd\xaf\xaaPr" +
-	"\xa5R\x0d\xad\xadcG\xda7\x8f\xbf\x804\xa8\x80\x8a" +
-	"\x8a\x803\xa7\xf4!\x82\xf19\xbd\x09\x86'\x1b\xcd\xb7" +
-	"\xfc\xb9\xfe\x01\xb6\xc1\xb2`\xcd\xde\xa2p\xd8\xdc\x03\xc3" +
-	"\xe6\x81\x8fo~\xb8\xe9\xdf\xb05\x1d^\xff}\xae\x1e" +
-	",\x9e\xfe\x050~d\xde\xc5\xcfL\x04\xc4O\xcd\xa5" +
-	"\xf8\x93\x89\xf0%\xf4\xdd\xa87h\xf6\x12\x9d\xadf\xf3" +
-	"\x8b\xc5\xc3\xe5\xcdI8\xbd\xe4\xfcx8\xa2\x97\xba6" +
-	"\x80!`\x93y@nh\xca@\x91l\xb0\xc8\xdc-" +
-	"@RM\xc9\x14\xad\xe2\x04\xdb\xae\xdc\x06d\xa8)\xf7" +
-	"\x15\xadf\x83\x1a\xb0\xe3\x0e \x99\xa6<T\xbc\xe0G" +
-	"\xc9\xb2KY\x0f3\x9d\xea\xdc\xf9k\x9f7\x00\xb2\x0e" +
-	"\x86\xdc\x8d\xbdK;k\x88F\xces\x0a\x8aS\xe0\x7f" +
-	"N\x97vppmG\xfc8w\xfd\xb1O\x86\xac\x87" +
-	"\x8b[_O\xee\xbb\x9b\xbe/\xcf\xec\"\xd6M\xf2d" +
-	"\xc5\x03\xb2g[\xec\xc4\x12 3\x9arV\xd1\x96f" +
-	"\xad\xcb\x80\xccj\xca\x82*\xb0\xfa.w\xab=\xd0\xb1" +
-	"\x06\xc5\x1a\x18\xb2\xfc\xcer\xee\xbc\x07@\x1b\x16\xbe}" +
-	"\xbf\xfa\xe7\xe5\xf5\xf5\x82\xc0\xee `I\x10\x0d\\\xde" +
-	"%\xc5\xe8\x0a\xb0\xbd#\xcb\xc9\xad\x9d\x83\xb2\x95\xe8\xe8" +
-	"\xe4c\x9b]\xf2_\x00\x00\x00\xff\xff\x88\xa9\x82\xc9"
+type Unpatched capnp.Struct
+
+// Unpatched_TypeID is the unique identifier for the type Unpatched.
+const Unpatched_TypeID = 0xb5b3a5c2526606aa
+
+func NewUnpatched(s *capnp.Segment) (Unpatched, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2})
+	return Unpatched(st), err
+}
+
+func NewRootUnpatched(s *capnp.Segment) (Unpatched, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2})
+	return Unpatched(st), err
+}
+
+func ReadRootUnpatched(msg *capnp.Message) (Unpatched, error) {
+	root, err := msg.Root()
+	return Unpatched(root.Struct()), err
+}
+
+func (s Unpatched) String() string {
+	str, _ := text.Marshal(0xb5b3a5c2526606aa, capnp.Struct(s))
+	return str
+}
+
+func (s Unpatched) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (Unpatched) DecodeFromPtr(p capnp.Ptr) Unpatched {
+	return Unpatched(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s Unpatched) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s Unpatched) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s Unpatched) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s Unpatched) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s Unpatched) Bundle() (string, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return p.Text(), err
+}
+
+func (s Unpatched) HasBundle() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s Unpatched) BundleBytes() ([]byte, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return p.TextBytes(), err
+}
+
+func (s Unpatched) SetBundle(v string) error {
+	return capnp.Struct(s).SetText(0, v)
+}
+
+func (s Unpatched) Refusal() (keystore.Refusal, error) {
+	p, err := capnp.Struct(s).Ptr(1)
+	return keystore.Refusal(p.Struct()), err
+}
+
+func (s Unpatched) HasRefusal() bool {
+	return capnp.Struct(s).HasPtr(1)
+}
+
+func (s Unpatched) SetRefusal(v keystore.Refusal) error {
+	return capnp.Struct(s).SetPtr(1, capnp.Struct(v).ToPtr())
+}
+
+// NewRefusal sets the refusal field to a newly
+// allocated keystore.Refusal struct, preferring placement in s's segment.
+func (s Unpatched) NewRefusal() (keystore.Refusal, error) {
+	ss, err := keystore.NewRefusal(capnp.Struct(s).Segment())
+	if err != nil {
+		return keystore.Refusal{}, err
+	}
+	err = capnp.Struct(s).SetPtr(1, capnp.Struct(ss).ToPtr())
+	return ss, err
+}
+
+// Unpatched_List is a list of Unpatched.
+type Unpatched_List = capnp.StructList[Unpatched]
+
+// NewUnpatched creates a new list of Unpatched.
+func NewUnpatched_List(s *capnp.Segment, sz int32) (Unpatched_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2}, sz)
+	return capnp.StructList[Unpatched](l), err
+}
+
+// Unpatched_Future is a wrapper for a Unpatched promised by a client call.
+type Unpatched_Future struct{ *capnp.Future }
+
+func (f Unpatched_Future) Struct() (Unpatched, error) {
+	p, err := f.Future.Ptr()
+	return Unpatched(p.Struct()), err
+}
+func (p Unpatched_Future) Refusal() keystore.Refusal_Future {
+	return keystore.Refusal_Future{Future: p.Future.Field(1, nil)}
+}
+
+const schema_d22f467a028bf592 = "x\xda|R\xcfK\x14a\x18~\x9e\xef\x9bo7k" +
+	"\xb3\xfd\x9a9t\xcaC\x06\x16d\xfe\xe8Pb\xa8{" +
+	"0\xe8\xb4\x9f\x11R\x87`t\xbeU\xc2\xb6ef\xb7" +
+	"\xb0K\xdd\x8b\x0e\xd1EJ\xc8\xd4\x90@\xb0,P\xe8" +
+	" E\xc7\x0a\xa2\xfe\x80\xe8\xe0\xc5k\xe7\x89o\xc5\xdd" +
+	"\x0d\xc2\xdb\xcc3\xcf;\xcf\x8f\xf7\xedY\xe4\xb0\xd7{" +
+	"x;\x03a\x8a*\x93\xf6\xee\x9c8>|\xe3\xe4#" +
+	"\x98\x80\x12P2\x0b\xf4_\x93G\x09\xf6\x87r\x9c`" +
+	"\xfa`\xab{\x81\xdf\xd6\x97\xa0\x03\x02J8\xc6\x17\xef" +
+	" A\xff\xa7w\x17L_gJc\x1f\x97\xd7\xdfC" +
+	"\xe7\x98>\xf9\xf3P\xdc\x1b=\xfb}\x97\xe8_Po" +
+	"\xfd\x11\xe5\x9e.*\xc7\xddn\x7f\xf5\xec\xab\xed\xfc\x05" +
+	"\x9d\x93M.\xe8\xcf\xa9\x97\xfeB\x9d8\xaf.\xf9\x9f" +
+	"U\x16ki\xc9V'\xa7\xbb'CY)W\x06F" +
+	"\xdd\x8b\x8d\xbb\xeb`\xe7\x98Mj3U&\xe6\x98\xf4" +
+	"\x00\x8f\x80\x9e\x1b\x00\xccSI\xf3B\x90\x0c\xe8\xb0\xf9" +
+	"\x09\xc0<\x974+\x82Z0\xa0\x00\xf4\xf2M\xc0," +
+	"I\x9a5A-Y\x0f\xaeW\x0b\x80Y\x914\xef\x04" +
+	"\xb5'\x02z\x80~\xe3\x98k\x92\xe6\x83\xa0V\"\xa0" +
+	"\x02\xf4\xe6\x18`6$\xcd\x0f\xc1\xa1\xa4\x1aN\xd9\x88" +
+	"\xf9\xb4\xab\x90\xe9;?\xbe\xba\x05\x90y0\x8dm-" +
+	"\xb1Qa\x16\xd9\xaaM\xd8\x06\xc16p7\x91\x8d\x0a" +
+	"82\xdb\x02\xdf\x8fm\xa9\x96\x843\xcc\xa7#;\x1b" +
+	"\xa7\x0f\xdd\x89\x16\xf7~S\x09\xff7\x90\xd6\xca\xbb\x1f" +
+	"\xc0\x88\xed`Q\x92\xf9\xe6\x1e@\x07\xeeW_1\x8c" +
+	"\xc3[\x09`\x0e4\xea;\xe5buI\x9as\x82z" +
+	"\xaf\xbf\xde\xcb\x80\xe9\x914\x83\xc2E*\xd9\xd8\x96'" +
+	"A\xcb\x1c\x04s\xce_|{*\xb6I\x02\x80:\x1d" +
+	"\xdc\xfct\xe5\xf7\xe3\xeb\xeb\xce\x81nq@\xe7\xe0j" +
+	"\xb9\x12v\xd4\xd3\x14\xc9Va\xb7\xb7NI\xd3\xd3\"" +
+	"|\xa6\xd0t34Q+G3\x0d\xcd}\xda\xfaG" +
+	"\xcf%\xceN\xdb\xd8\xa9yR\x01\x8dK\xe6\xde\xd5k" +
+	"\xdd\x07\xa1U\xb6\xa3>8\xcc\"\xf97\x00\x00\xff\xff" +
+	"\xe3\xc6\xc3\xe3"
 
 func RegisterSchema(reg *schemas.Registry) {
 	reg.Register(&schemas.Schema{
@@ -444,6 +593,7 @@ func RegisterSchema(reg *schemas.Registry) {
 		Nodes: []uint64{
 			0x8c255e401e23ec31,
 			0xa4b3cf01a12ec080,
+			0xb5b3a5c2526606aa,
 			0xe12465ce9ba60ee7,
 		},
 		Compressed: true,

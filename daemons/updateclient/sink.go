@@ -2,6 +2,7 @@ package updateclient
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -175,6 +176,20 @@ func (k *Sink) Reuse(ctx context.Context, payload bootctl.Digest) (uint64, error
 	defer release()
 	res, err := answer.Struct()
 	return res.Bytes(), err
+}
+
+// Patch has a payload made by the patch of a delta, in place of the bytes that Reuse did not take, and returns how many
+// bytes of the patch need not be written. After a refusal the bytes of the payload are written.
+func (k *Sink) Patch(ctx context.Context, index, signature []byte, payload bootctl.Digest) (had uint64, err error) {
+	answer, release := k.end.Patch(ctx, func(p update.StageSink_patch_Params) error {
+		return errors.Join(p.SetIndex(index), p.SetSignature(signature), p.SetPayloadSha256(payload[:]))
+	})
+	defer release()
+	res, err := convert.Outcome(answer.Struct())
+	if err != nil {
+		return 0, err
+	}
+	return res.Bytes(), nil
 }
 
 // Done ends the archive and waits for the outcome.

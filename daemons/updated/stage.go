@@ -1,6 +1,7 @@
 package updated
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -99,15 +100,10 @@ func (s *sinkServer) Write(_ context.Context, call update.StageSink_write) error
 
 // Reuse takes what the device has of a payload. It waits for no other sender, and holds back the calls that follow.
 func (s *sinkServer) Reuse(ctx context.Context, call update.StageSink_reuse) error {
-	raw, err := call.Args().PayloadSha256()
+	payload, err := digestIn(call.Args().PayloadSha256())
 	if err != nil {
-		return err
+		return fmt.Errorf("cannot reuse payload: %w", err)
 	}
-	var payload nxs.Digest
-	if len(raw) != len(payload) {
-		return fmt.Errorf("cannot reuse payload: the digest is %d bytes, not %d", len(raw), len(payload))
-	}
-	copy(payload[:], raw)
 	size, err := s.stage.Reuse(ctx, payload)
 	if err != nil {
 		return err
@@ -117,6 +113,45 @@ func (s *sinkServer) Reuse(ctx context.Context, call update.StageSink_reuse) err
 		res.SetBytes(uint64(size))
 	}
 	return err
+}
+
+// Patch has a payload made by a patch, whose bytes come next.
+func (s *sinkServer) Patch(ctx context.Context, call update.StageSink_patch) error {
+	args := call.Args()
+	sum, err := digestIn(args.PayloadSha256())
+	if err != nil {
+		return fmt.Errorf("cannot patch payload: %w", err)
+	}
+	index, err := args.Index()
+	if err != nil {
+		return err
+	}
+	signature, err := args.Signature()
+	if err != nil {
+		return err
+	}
+	had, err := s.stage.Patch(ctx, bytes.Clone(index), bytes.Clone(signature), sum)
+	if err != nil && refusal.Of(err) == refusal.IO {
+		return err
+	}
+	res, allocErr := call.AllocResults()
+	switch {
+	case allocErr != nil:
+		return allocErr
+	case err != nil:
+		return convert.Refuse(res.NewRefusal, err)
+	}
+	res.SetBytes(uint64(had))
+	return nil
+}
+
+// digestIn takes what the getter of a message returns.
+func digestIn(raw []byte, err error) (sum nxs.Digest, _ error) {
+	if err == nil && len(raw) != len(sum) {
+		err = fmt.Errorf("the digest is %d bytes, not %d", len(raw), len(sum))
+	}
+	copy(sum[:], raw)
+	return sum, err
 }
 
 // File takes the file that came with the call as the archive.

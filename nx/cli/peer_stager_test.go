@@ -99,3 +99,5 @@ func (*peerSink) File(context.Context, update.StageSink_file) error {
 }
 
 func (*peerSink) Reuse(context.Context, update.StageSink_reuse) error { return errors.New("not asked") }
+
+func (*peerSink) Patch(context.Context, update.StageSink_patch) error { return errors.New("not asked") }
