@@ -197,3 +197,14 @@ func TestRealPrograms(t *testing.T) {
 		t.Errorf("a patch of %d bytes, for a program of %d", len(patch), len(fresh))
 	}
 }
+
+// TestMostIsNew: what is behind a long stretch of other bytes is found, although it is where it was.
+func TestMostIsNew(t *testing.T) {
+	const news = 600_000
+	before := noise(dice(1), 800_000)
+	after := slices.Concat(noise(dice(2), news), before[news:])
+	_, patch := made(t, before, after)
+	if len(patch) > news+1000 {
+		t.Errorf("the patch has %d bytes for %d that are new", len(patch), news)
+	}
+}

@@ -98,6 +98,7 @@ func match(x *index, after []byte) []piece {
 	for scan < len(after) {
 		score := 0 // of the bytes from scan on, how many the last piece would have right
 		scan += length
+		end := scan
 		for counted := scan; scan < len(after); scan++ {
 			pos, length = x.search(after[scan:], scan+offset)
 			for ; counted < scan+length; counted++ {
@@ -112,7 +113,7 @@ func match(x *index, after []byte) []piece {
 				score--
 			}
 		}
-		if length == score && scan < len(after) {
+		if length == score && scan < len(after) && !broken(before, after, end, scan, offset) {
 			continue
 		}
 		forward, back := fit(before, after, lastPos, lastScan, pos, scan)
@@ -122,6 +123,22 @@ func match(x *index, after []byte) []piece {
 		lastScan, lastPos, offset = scan-back, pos-back, pos-scan
 	}
 	return pieces
+}
+
+// gap is over how many wrong bytes between two matches a piece does not reach.
+const gap = 1 << 10
+
+// broken reports whether so little of a gap between two matches is right that a piece does not reach over it.
+func broken(before, after []byte, from, to, offset int) bool {
+	wrong := -gap
+	for at := from; at < to; at++ {
+		if old := at + offset; old >= 0 && old < len(before) && before[old] == after[at] {
+			wrong--
+		} else {
+			wrong++
+		}
+	}
+	return wrong > 0
 }
 
 // fit returns how far the piece at lastScan in the new file goes on, and how far before scan the next one begins, where
