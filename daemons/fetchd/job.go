@@ -2,6 +2,8 @@ package fetchd
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"capnproto.org/go/capnp/v3"
@@ -9,6 +11,7 @@ import (
 	"nexus/capnpgen/update"
 	"nexus/daemons/updateclient"
 	"nexus/daemons/vat"
+	"nexus/libupdates/bootctl"
 	"nexus/libupdates/refusal"
 	"nexus/oci"
 )
@@ -29,9 +32,11 @@ type job struct {
 	named    bool // the registry has named the set
 	again    bool // a set was refused that was made with what the device has
 	attempts int
-	fetched  int64 // bytes that came from the registry
-	reached  int64 // how far an attempt got, in bytes that were reused or fetched
-	furthest int64 // how far one got when something came the last time
+	fetched  int64            // bytes that came from the registry
+	patched  uint64           // bytes of payloads that patches made
+	whole    map[string]error // bundles that were fetched although there are patches for them, and why
+	reached  int64            // how far an attempt got, in bytes that were reused or fetched
+	furthest int64            // how far one got when something came the last time
 }
 
 // run makes attempts until one succeeds, or fails for good, or an operator ends the stage.
@@ -113,19 +118,38 @@ func (j *job) attempt(ctx context.Context) (updateclient.Set, error) {
 		return updateclient.Set{}, err
 	}
 	defer sink.Release()
-	t := newTransfer(ctx, registry, sink)
+	p := j.patches(registry, stager)
+	t := newTransfer(ctx, registry, sink, p)
 	defer t.close()
 	set, err := t.run()
-	j.fetched += t.archive.Fetched
-	j.reached = t.archive.Fetched + int64(t.reused)
+	came := t.archive.Fetched + p.fetched
+	j.fetched, j.patched = j.fetched+came, j.patched+p.made
+	j.reached = came + int64(t.reused)
 	if err != nil && ctx.Err() == nil && !j.passes(err) {
 		_, _ = sink.Done(ctx) // it is not complete: nothing of it is kept
 	}
-	if refusal.Of(err) == refusal.DigestMismatch && t.reused > 0 && !j.again {
-		j.again = true // what was reused may be at fault, and is gone
+	if failed := p.failed(err); !j.again && ctx.Err() == nil &&
+		(failed || refusal.Of(err) == refusal.DigestMismatch && t.reused > 0) {
+		j.again = true // what was reused or patched may be at fault, and is gone
+		j.log.Warn("fetch begins anew, without patches", "reference", j.ref.String(), "reason", refusal.Of(err),
+			"error", err)
 		return j.attempt(ctx)
 	}
 	return set, err
+}
+
+// patches returns the patches of an attempt; none after one has failed.
+func (j *job) patches(set *oci.Set, stager update.UpdateStage) *patches {
+	if j.whole == nil {
+		j.whole = map[string]error{}
+	}
+	p := &patches{set: set, whole: j.whole,
+		held: func(ctx context.Context) ([]bootctl.Digest, error) { return updateclient.Held(ctx, stager) },
+		warn: func(text string, fields ...any) {
+			j.log.Warn(text, append(fields, "reference", j.ref.String())...)
+		}}
+	p.looked = j.again
+	return p
 }
 
 // stagerPatience is how long updated may take to be there, a restart included.
@@ -149,5 +173,10 @@ func (j *job) report(set updateclient.Set, err error) {
 		return
 	}
 	j.log.Info("fetched", "reference", j.ref.String(), "version", set.Version, "fetched", j.fetched,
-		"reused", set.Reused, "attempts", j.attempts)
+		"reused", set.Reused, "patched", j.patched, "attempts", j.attempts)
+	for _, bundle := range slices.Sorted(maps.Keys(j.whole)) {
+		err := j.whole[bundle]
+		j.log.Info("fetched whole, not patched", "reference", j.ref.String(), "bundle", bundle,
+			"reason", refusal.Of(err), "error", err)
+	}
 }

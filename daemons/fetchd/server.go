@@ -3,6 +3,8 @@ package fetchd
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"nexus/capnpgen/fetch"
@@ -65,7 +67,23 @@ func (s *server) Fetch(ctx context.Context, call fetch.Fetcher_fetch) error {
 	}
 	res.SetReusedBytes(set.Reused)
 	res.SetFetchedBytes(uint64(j.fetched))
-	return setStaged(res.NewStaged, set)
+	res.SetPatchedBytes(j.patched)
+	return errors.Join(setUnpatched(res.NewUnpatched, j.whole), setStaged(res.NewStaged, set))
+}
+
+// setUnpatched fills in which bundles were fetched whole although there are patches for them.
+func setUnpatched(make func(int32) (fetch.Unpatched_List, error), whole map[string]error) error {
+	list, err := make(int32(len(whole)))
+	if err != nil {
+		return err
+	}
+	for i, bundle := range slices.Sorted(maps.Keys(whole)) {
+		err := errors.Join(list.At(i).SetBundle(bundle), convert.Refuse(list.At(i).NewRefusal, whole[bundle]))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func parse(text string) (oci.Reference, error) {

@@ -23,12 +23,14 @@ type transfer struct {
 	archive *oci.Archive
 	sink    *updateclient.Sink
 	out     *bufio.Writer // to the sink
-	checked bool          // the registry has the payloads that the index names
-	reused  uint64        // bytes that the device had
+	patches *patches
+	index   nxs.Index // what the registry says that it is
+	checked bool      // the registry has the payloads that the index names
+	reused  uint64    // bytes that the device had
 }
 
-func newTransfer(ctx context.Context, set *oci.Set, sink *updateclient.Sink) *transfer {
-	t := &transfer{ctx: ctx, set: set, sink: sink}
+func newTransfer(ctx context.Context, set *oci.Set, sink *updateclient.Sink, p *patches) *transfer {
+	t := &transfer{ctx: ctx, set: set, sink: sink, patches: p}
 	t.archive = set.Archive(ctx, t.held)
 	t.out = bufio.NewWriterSize(stage{ctx, sink}, pieceBytes)
 	return t
@@ -55,8 +57,8 @@ func (t *transfer) run() (updateclient.Set, error) {
 	return set, doneErr
 }
 
-// held has what the device has of a payload taken in place of what would be fetched.
-func (t *transfer) held(payload nxs.Digest, _ int64) (io.Reader, int64, error) {
+// held has what the device has of a payload taken in place of what would be fetched, or what a patch makes of it.
+func (t *transfer) held(payload nxs.Digest, whole int64) (io.Reader, int64, error) {
 	if err := t.out.Flush(); err != nil {
 		return nil, 0, err
 	}
@@ -65,7 +67,19 @@ func (t *transfer) held(payload nxs.Digest, _ int64) (io.Reader, int64, error) {
 		return nil, 0, &stageError{err}
 	}
 	t.reused += size
-	return nil, int64(size), t.check()
+	if err := t.check(); err != nil {
+		return nil, 0, err
+	}
+	for _, entry := range t.index.Bundles {
+		if entry.PayloadSHA256 != payload {
+			continue
+		}
+		made, err := t.patches.make(t.ctx, entry, whole-int64(size), t.sink)
+		if made || err != nil {
+			return nil, whole, err
+		}
+	}
+	return nil, int64(size), nil
 }
 
 // check compares what the registry says of the payloads with the index, which updated has verified by now.
@@ -74,11 +88,11 @@ func (t *transfer) check() error {
 		return nil
 	}
 	t.checked = true
-	index, err := nxs.ParseIndex(t.archive.Index())
-	if err != nil {
+	var err error
+	if t.index, err = nxs.ParseIndex(t.archive.Index()); err != nil {
 		return refusal.New(refusal.BadRegistry, "it has sent another index than it says: %v", err)
 	}
-	return t.set.CheckIndex(index)
+	return t.set.CheckIndex(t.index)
 }
 
 // A stage is the io.Writer of a sink.

@@ -66,7 +66,11 @@ func (s *session) fetchOnce(ctx context.Context, reference string, show progress
 		err = refusal.New(refusal.NotGranted, "this system fetches nothing: it is older than this nx")
 	}
 	set, err := stagedOf(found, err)
-	set.FetchedBytes = &fetched
+	set.FetchedBytes, set.PatchedBytes = &fetched.Bytes, fetched.Patched
+	for _, u := range fetched.Unpatched {
+		s.in.note("%s is fetched whole: %s", u.Bundle, refusal.DetailOf(u.Why))
+		set.Unpatched = append(set.Unpatched, unpatched{u.Bundle, string(refusal.Of(u.Why)), refusal.DetailOf(u.Why)})
+	}
 	return set, err
 }
 
@@ -82,6 +86,7 @@ func (v *updateVerb) fetchToSwitch(ctx context.Context, s *session) (staged, err
 		return staged{}, err
 	}
 	set.ReusedBytes, set.FetchedBytes = fetched.ReusedBytes, fetched.FetchedBytes
+	set.PatchedBytes, set.Unpatched = fetched.PatchedBytes, fetched.Unpatched
 	if set.IndexSHA256 != fetched.IndexSHA256 {
 		err = refusal.New(refusal.Superseded, "another set was staged meanwhile")
 	} else if err = v.older(ctx, s, set); err != nil {

@@ -28,7 +28,7 @@ func (v *stageVerb) Run(ctx context.Context, in *invocation) error {
 		set.System.Release()
 		return in.answer(set, func(w io.Writer) {
 			fmt.Fprintf(w, "staged %s for slot %s: %s%s\n", clean(set.SystemVersion), set.Slot,
-				count(len(set.Bundles), "bundle"), inPlace(set.ReusedBytes))
+				count(len(set.Bundles), "bundle"), inPlace(set.ReusedBytes)+byPatches(set.PatchedBytes))
 			fmt.Fprintln(w, "next: `nx switch` puts it on trial, `nx discard` drops it")
 		})
 	})
@@ -55,6 +55,14 @@ func inPlace(reused uint64) string {
 		return ""
 	}
 	return fmt.Sprintf(", %s in place already", humanize.IBytes(reused))
+}
+
+// byPatches says how much was made by patches.
+func byPatches(patched uint64) string {
+	if patched == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %s made by patches", humanize.IBytes(patched))
 }
 
 // switchVerb puts the staged set on trial.

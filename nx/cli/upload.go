@@ -20,8 +20,18 @@ type staged struct {
 	ReusedBytes uint64 `json:"reusedBytes,omitempty"`
 	// that came from a registry, where the set did
 	FetchedBytes *uint64 `json:"fetchedBytes,omitempty"`
+	// of payloads that patches from a registry made
+	PatchedBytes uint64      `json:"patchedBytes,omitempty"`
+	Unpatched    []unpatched `json:"unpatched,omitempty"`
 
 	updateclient.Set `json:"-"`
+}
+
+// An unpatched is a bundle that was fetched although there are patches for it.
+type unpatched struct {
+	Bundle string `json:"bundle"`
+	Reason string `json:"reason"`
+	Detail string `json:"detail"`
 }
 
 // upload stages a file through the sink that open asks for. When it does not return a set, the system has discarded

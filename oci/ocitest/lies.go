@@ -340,3 +340,68 @@ func Lying(t testing.TB) (*Liar, string) {
 	t.Cleanup(server.Close)
 	return l, strings.TrimPrefix(server.URL, "http://")
 }
+
+// DeltaLies are lies about the one delta of a set, whose index and patch have those digests, in hexadecimal. With each
+// of them the client copes: the payload comes whole, for that reason. Without one, the delta was not found. The
+// registry has the list of deltas under a tag.
+func DeltaLies(index, patch string) []Case {
+	api, tag, index, patch := "/referrers/", "/manifests/sha256-", "/blobs/sha256:"+index, "/blobs/sha256:"+patch
+	list := func(answer func(http.ResponseWriter, *http.Request, http.Handler)) Lie {
+		byAPI, byTag := about(api, answer), about(tag, answer)
+		return func(w http.ResponseWriter, r *http.Request, honest http.Handler) bool {
+			return byAPI(w, r, honest) || byTag(w, r, honest)
+		}
+	}
+	listed := func(change func(all []any) []any) Lie {
+		return about(tag, instead(func(h http.Header, body []byte) []byte {
+			var m map[string]any
+			_ = json.Unmarshal(body, &m)
+			m["manifests"] = change(m["manifests"].([]any))
+			h.Del("Docker-Content-Digest")
+			body, _ = json.Marshal(m)
+			return body
+		}))
+	}
+	other := instead(func(_ http.Header, body []byte) []byte { return append(body[:len(body)-1], '?') })
+	return []Case{
+		{"no list", list(status(http.StatusNotFound)), ""},
+		{"a list that fails", list(status(http.StatusInternalServerError)), ""},
+		{"a teapot", list(status(http.StatusTeapot)), ""},
+		{"a list without end", list(endless), ""},
+		{"a list that drips", list(drips), ""},
+		{"not HTTP", list(raw("220 ready\r\n")), ""},
+		{"pages without end", list(func(w http.ResponseWriter, r *http.Request, _ http.Handler) {
+			w.Header().Set("Content-Type", "application/vnd.oci.image.index.v1+json")
+			w.Header().Set("Link", "<"+r.URL.Path+"?more>; rel=\"next\"")
+			_, _ = w.Write([]byte(`{"manifests":[]}`))
+		}), ""},
+		{"a delta without a digest", listed(func(all []any) []any {
+			all[0].(map[string]any)["digest"] = "sha256:0"
+			return all
+		}), ""},
+		{"a thousand deltas that are not there", listed(func(all []any) []any {
+			all[0].(map[string]any)["digest"] = "sha256:" + strings.Repeat("0", 64)
+			return append(all, make([]any, 1000)...)
+		}), ""},
+		{"a delta with other bytes", about("/manifests/sha256:", other), ""},
+		{"an index with other bytes", about(index, other), "digest-mismatch"},
+		{"an index that is not there", about(index, status(http.StatusNotFound)), "not-in-registry"},
+		{"a patch with other bytes", about(patch, other), "digest-mismatch"},
+		{"a patch larger than it said", about(patch, instead(func(_ http.Header, body []byte) []byte {
+			return append(body, "more"...)
+		})), "bad-registry"},
+		{"a patch that is not there", about(patch, status(http.StatusNotFound)), "not-in-registry"},
+		{"no content", about(patch, status(http.StatusNoContent)), "bad-registry"},
+	}
+}
+
+// ListByAPI is no lie: it answers by the referrers API what the registry has under a tag.
+func ListByAPI() Lie {
+	return about("/referrers/", func(w http.ResponseWriter, r *http.Request, honest http.Handler) {
+		asked := r.Clone(r.Context())
+		asked.URL.Path = strings.Replace(asked.URL.Path, "/referrers/sha256:", "/manifests/sha256-", 1)
+		asked.URL.RawQuery = ""
+		asked.Header.Set("Accept", "application/vnd.oci.image.index.v1+json")
+		honest.ServeHTTP(w, asked)
+	})
+}
