@@ -100,7 +100,9 @@ func TestFetchTakesTheSmallestWay(t *testing.T) {
 	}
 }
 
-func reference(host string, r release) string { return fmt.Sprintf("oci://%s/demo:%s", host, r.version) }
+func reference(host string, r release) string {
+	return fmt.Sprintf("oci://%s/demo:%s", host, r.version)
+}
 
 // wantWay stages a set and wants the payload of big to be patched, or to come whole with a word why.
 func wantWay(t *testing.T, r *crashRig, from string, whole bool) {

@@ -10,8 +10,8 @@ import (
 	"nexus/libupdates/delta"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
-	"nexus/libupdates/updater"
 	"nexus/libupdates/trust"
+	"nexus/libupdates/updater"
 	"nexus/libupdates/updatestest"
 )
 
