@@ -69,7 +69,7 @@ func TestFetchTakesTheSmallestWay(t *testing.T) {
 	for _, kind := range ocitest.Kinds() {
 		t.Run(string(kind), func(t *testing.T) {
 			registry := ocitest.Start(t, kind, ocitest.Options{})
-			l := newLine(t, registry.Host)
+			l := ocitest.NewLine(t, registry.Host)
 			push(t, all[0].file, reference(registry.Host, all[0]))
 			for _, r := range all[1:] {
 				push(t, r.file, reference(registry.Host, r), "--delta", r.delta)
@@ -81,15 +81,15 @@ func TestFetchTakesTheSmallestWay(t *testing.T) {
 			}{
 				{"a patch", func(*crashRig) {}, false},
 				{"the base is damaged", func(r *crashRig) { damagePayload(t, r, "big") }, true},
-				{"the base is missing", func(r *crashRig) { r.must("stage", reference(l.host(), all[2])) }, true},
+				{"the base is missing", func(r *crashRig) { r.must("stage", reference(l.Host(), all[2])) }, true},
 			} {
 				t.Run(c.name, func(t *testing.T) {
 					r := newFetchRig(t)
-					r.must("stage", reference(l.host(), all[0]))
+					r.must("stage", reference(l.Host(), all[0]))
 					c.harm(r)
-					before := l.total()
-					wantWay(t, r, reference(l.host(), all[1]), c.whole)
-					if wire := l.total() - before; !c.whole && wire > patchNews+patchBeside {
+					before := l.Total()
+					wantWay(t, r, reference(l.Host(), all[1]), c.whole)
+					if wire := l.Total() - before; !c.whole && wire > patchNews+patchBeside {
 						t.Errorf("%d bytes were on the wire for a patch with %d bytes of news", wire, patchNews)
 					} else {
 						t.Logf("%d bytes were on the wire, %.5f of the payload", wire, float64(wire)/patchPayload)
@@ -160,35 +160,35 @@ func TestFetchOfAPatchIsResumed(t *testing.T) {
 	registry := ocitest.Start(t, ocitest.Debian, ocitest.Options{})
 	push(t, all[0].file, reference(registry.Host, all[0]))
 	push(t, all[1].file, reference(registry.Host, all[1]), "--delta", all[1].delta)
-	kill := func(daemon string) func(*crashRig, *line) {
-		return func(r *crashRig, _ *line) { r.kill(daemon) }
+	kill := func(daemon string) func(*crashRig, *ocitest.Line) {
+		return func(r *crashRig, _ *ocitest.Line) { r.kill(daemon) }
 	}
-	for name, interrupt := range map[string]func(*crashRig, *line){
-		"the line breaks":   func(_ *crashRig, l *line) { l.cut() },
+	for name, interrupt := range map[string]func(*crashRig, *ocitest.Line){
+		"the line breaks":   func(_ *crashRig, l *ocitest.Line) { l.Cut() },
 		"fetchd is killed":  kill("fetchd"),
 		"updated is killed": kill("updated"),
 		"patchd is killed":  kill("patchd"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l := newLine(t, registry.Host)
+			l := ocitest.NewLine(t, registry.Host)
 			r := newFetchRig(t)
-			r.must("stage", reference(l.host(), all[0]))
-			start := l.total()
+			r.must("stage", reference(l.Host(), all[0]))
+			start := l.Total()
 			struck := make(chan struct{}, interruptions)
 			var again func()
 			again = func() {
 				if struck <- struct{}{}; len(struck) < interruptions {
-					l.when(l.total()+news/(interruptions+1), again)
+					l.When(l.Total()+news/(interruptions+1), again)
 				}
 				interrupt(r, l)
 			}
-			l.when(start+news/(interruptions+1), again)
+			l.When(start+news/(interruptions+1), again)
 			var got fetched
-			if err := r.ask(&got, "stage", reference(l.host(), all[1])); err != nil {
+			if err := r.ask(&got, "stage", reference(l.Host(), all[1])); err != nil {
 				t.Fatal(err)
 			}
-			twice := l.total() - start - news
+			twice := l.Total() - start - news
 			if twice > patchBeside+interruptions*fetchedTwice || len(struck) != interruptions {
 				t.Errorf("%d bytes came twice, after %d interruptions", twice, len(struck))
 			} else {
@@ -210,11 +210,11 @@ func TestFetchOfAPatchIsResumedByTheNext(t *testing.T) {
 	registry := ocitest.Start(t, ocitest.Debian, ocitest.Options{})
 	push(t, all[0].file, reference(registry.Host, all[0]))
 	push(t, all[1].file, reference(registry.Host, all[1]), "--delta", all[1].delta)
-	l := newLine(t, registry.Host)
+	l := ocitest.NewLine(t, registry.Host)
 	dir, state := filepath.Join(t.TempDir(), "sys"), t.TempDir()
 	r := fetchRigIn(t, dir, "--state", state, "--registry-rate", "2MiB")
-	r.must("stage", reference(l.host(), all[0]))
-	start := l.total()
+	r.must("stage", reference(l.Host(), all[0]))
+	start := l.Total()
 	for i, interrupt := range []func(v *verbRun){
 		func(v *verbRun) { v.signal(syscall.SIGKILL) },
 		func(*verbRun) {
@@ -223,8 +223,8 @@ func TestFetchOfAPatchIsResumedByTheNext(t *testing.T) {
 		},
 	} {
 		reached := make(chan struct{})
-		l.when(l.total()+news/4, func() { close(reached) })
-		v := r.start("stage", reference(l.host(), all[1]))
+		l.When(l.Total()+news/4, func() { close(reached) })
+		v := r.start("stage", reference(l.Host(), all[1]))
 		for _, step := range []chan struct{}{reached, v.done} {
 			select {
 			case <-step:
@@ -237,10 +237,10 @@ func TestFetchOfAPatchIsResumedByTheNext(t *testing.T) {
 		}
 	}
 	var got fetched
-	if err := r.ask(&got, "stage", reference(l.host(), all[1])); err != nil {
+	if err := r.ask(&got, "stage", reference(l.Host(), all[1])); err != nil {
 		t.Fatal(err)
 	}
-	if twice := l.total() - start - news; twice > patchBeside+2*fetchedTwice {
+	if twice := l.Total() - start - news; twice > patchBeside+2*fetchedTwice {
 		t.Errorf("%d bytes came twice", twice)
 	} else {
 		t.Logf("%d bytes came twice", twice)
