@@ -30,8 +30,8 @@ func hold(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Value(holdKey{}).(map[string]net.Conn)[args[0]] = conn
 }
 
-// held says a line over a connection that is kept, and prints the answer: `NAME`. With `!` it waits until the connection
-// has ended: a program ends a moment after what it depends on.
+// held says a line over a connection that is kept, and prints the answer: `NAME`. With `!` it waits until the
+// connection has ended: a program ends a moment after what it depends on.
 func held(ts *testscript.TestScript, neg bool, args []string) {
 	conn := ts.Value(holdKey{}).(map[string]net.Conn)[args[0]]
 	ts.Check(conn.SetDeadline(time.Now().Add(holdPatience)))

@@ -44,7 +44,8 @@ func payload(version string) []byte {
 
 var signer = updatestest.Key(1).Public()
 
-// valid has what verify found so far, by message and signature: the sweeps verify the same few sets many thousand times.
+// valid has what verify found so far, by message and signature: the sweeps verify the same few sets many thousand
+// times.
 var valid sync.Map
 
 // verify accepts signatures of key 1.
