@@ -47,7 +47,7 @@ func (v *deltaVerb) Run(ctx context.Context, c *command) error {
 }
 
 // gcPercent makes the garbage collector run early: what is needed to make a patch is large, and soon garbage.
-const gcPercent = 20
+const gcPercent = 10
 
 // An openSet is a set whose digests have been checked, and its file.
 type openSet struct {

@@ -2,11 +2,13 @@ package delta
 
 import (
 	"cmp"
+	"math"
 	"slices"
 )
 
-// A vote says that a reference to a position of the old file is one to a position of the new file.
-type vote struct{ old, new int64 }
+// A vote says that a reference to a position of the old file is one to a position of the new file. There are as many as
+// a program has references, so they are small: what is beyond 4 GiB is not learned.
+type vote struct{ old, new uint32 }
 
 // learn returns pieces that correct the atlas where references in the pieces say otherwise: what they refer to is not
 // in any piece, such as memory that the file does not hold, or it is in one that only looks alike.
@@ -32,17 +34,18 @@ func (m *maker) learn(is *model) ([]piece, error) {
 		}
 		winner, count := majority(votes[:same])
 		votes = votes[same:]
-		if m.atlas.project(winner.old) == winner.new || len(found) == maxLearned {
+		at, to := int64(winner.old), int64(winner.new)
+		if m.atlas.project(at) == to || len(found) == maxLearned {
 			open = false
 			continue
 		}
-		if last := len(found) - 1; open && found[last].new-found[last].old == winner.new-winner.old {
-			found[last].n = winner.old + 1 - found[last].old
+		if last := len(found) - 1; open && found[last].new-found[last].old == to-at {
+			found[last].n = at + 1 - found[last].old
 			support += count
 			continue
 		}
 		drop()
-		found, support, open = append(found, piece{winner.old, winner.new, 1}), count, true
+		found, support, open = append(found, piece{at, to, 1}), count, true
 	}
 	drop()
 	return found, nil
@@ -89,8 +92,9 @@ func (m *maker) votes(is *model) ([]vote, error) {
 				if err != nil {
 					return nil, err
 				}
-				if ok && r.form != bucket && other.form == r.form && other.extra == r.extra {
-					votes = append(votes, vote{r.target, other.target})
+				if ok && r.form != bucket && other.form == r.form && other.extra == r.extra &&
+					max(r.target, other.target) <= math.MaxUint32 {
+					votes = append(votes, vote{uint32(r.target), uint32(other.target)})
 				}
 			}
 		}

@@ -75,7 +75,7 @@ func newMaker(before io.ReaderAt, oldSize int64, after io.ReaderAt, newSize int6
 // find finds the pieces: first by bytes, with the references of code left out of account, then again with references
 // compared by what they refer to.
 func (m *maker) find(is *model) error {
-	old, x := make([]byte, m.old.size), newIndex(m.old.size)
+	old := make([]byte, m.old.size)
 	if m.old.prog.machine == noMachine {
 		if err := canonical(old, m.old, nil); err != nil {
 			return err
@@ -83,8 +83,7 @@ func (m *maker) find(is *model) error {
 		if err := readAll(m.fresh, is.file); err != nil {
 			return err
 		}
-		x.fill(old)
-		m.control.pieces = match(x, m.fresh)
+		m.control.pieces = match(indexOf(old), m.fresh)
 		return nil
 	}
 	var was, will func(int64) int64 // in the first round, references are not compared
@@ -95,14 +94,15 @@ func (m *maker) find(is *model) error {
 		if err := canonical(m.fresh, is, will); err != nil {
 			return err
 		}
-		x.fill(old)
-		m.control.pieces, m.control.learned = match(x, m.fresh), nil
+		m.control.pieces, m.control.learned = match(indexOf(old), m.fresh), nil
+		runtime.GC() // the index is not needed while references are compared
 		m.atlas = newAtlas(&m.control, &m.old.prog.space, &m.to)
 		var err error
 		if m.control.learned, err = m.learn(is); err != nil {
 			return err
 		}
 		m.atlas = newAtlas(&m.control, &m.old.prog.space, &m.to)
+		runtime.GC() // nor they while the index is
 		was, will = m.atlas.project, func(pos int64) int64 { return pos }
 	}
 	return nil

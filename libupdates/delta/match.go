@@ -22,23 +22,17 @@ const (
 	surplus = 8  // a match elsewhere must have so many bytes more in common
 )
 
-// newIndex returns an index for files of that size, to be filled.
-func newIndex(size int64) *index {
-	x := &index{bits: uint(max(8, bits.Len(uint(size)/(2*step))))}
+// indexOf returns the index of a file.
+func indexOf(file []byte) *index {
+	x := &index{file: file, bits: uint(max(8, bits.Len(uint(len(file))/(2*step))))}
 	x.last = make([]int32, 1<<x.bits)
-	x.next = make([]int32, size/step+1)
-	return x
-}
-
-// fill makes it the index of a file.
-func (x *index) fill(file []byte) {
-	x.file = file
-	clear(x.last)
+	x.next = make([]int32, len(file)/step+1)
 	for at := 0; at+seed <= len(file); at += step {
 		h := x.hash(file[at:])
 		x.next[at/step] = x.last[h]
 		x.last[h] = int32(at/step + 1)
 	}
+	return x
 }
 
 func (x *index) hash(b []byte) uint64 {

@@ -257,7 +257,7 @@ func (m *model) sweepTypes(b []byte, start int64, add addFunc) {
 
 // isMethod reports whether two offsets are where the functions of a method begin.
 func (m *model) isMethod(first, second uint32) bool {
-	return first >= 4096 && m.table.isEntry(first) && (first == second || second >= 4096 && m.table.isEntry(second))
+	return first >= 4096 && second >= 4096 && m.table.isEntry(first) && (first == second || m.table.isEntry(second))
 }
 
 // addType adds the offset of a name or a type.

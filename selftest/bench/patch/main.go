@@ -48,7 +48,7 @@ func measure(script string) error {
 
 // makePatch precedes the patch with what a set's signed index says of it.
 func makePatch(oldName, newName, name string) error {
-	debug.SetGCPercent(20) // as nxs-pack does
+	debug.SetGCPercent(10) // as nxs-pack does
 	old, oldSize, err := open(oldName)
 	if err != nil {
 		return err
