@@ -1,11 +1,13 @@
 @0xa85698487b96693b;
-# The published bundles by path: what `packagefsd` serves.
+# The published bundles, of the system and of apps, by path: what `packagefsd` serves.
 #
 # Paths are relative and `/`-separated, without `.` or `..`. The empty path is the root, which has a directory per
 # bundle, each with `manifest.nxb` and `payload.elf`. A path is at most 255 bytes.
 #
-# Holders: the operator, the selftest, and bundles that ask for it. Class: blessed (bundles call it). One call or answer
-# is at most 4 MiB (daemons/vat).
+# Holders: the operator, the selftest, and bundles that ask for it. A bundle sees its own directory, and those of data
+# bundles that it asks for.
+#
+# Class: blessed (bundles call it). One call or answer is at most 4 MiB (daemons/vat).
 
 using Go = import "/go.capnp";
 $Go.package("packagefs");

@@ -19,7 +19,7 @@ func (v *view) stat(ctx context.Context, path string) (found info, err error) {
 		return info{kind: packagefs.FileType_directory}, nil
 	}
 	err = v.ask(ctx, func(ctx context.Context, m bundle.BundleMgr) error {
-		files, err := find(ctx, m, path, at.bundle)
+		files, err := v.find(ctx, m, path, at.bundle)
 		if err != nil {
 			return err
 		}
@@ -46,10 +46,10 @@ func (v *view) list(ctx context.Context, path string) (entries []info, err error
 	}
 	err = v.ask(ctx, func(ctx context.Context, m bundle.BundleMgr) (err error) {
 		if at.bundle == "" {
-			entries, err = root(ctx, m)
+			entries, err = v.root(ctx, m)
 			return err
 		}
-		if entries, err = find(ctx, m, path, at.bundle); err == nil && at.file != "" {
+		if entries, err = v.find(ctx, m, path, at.bundle); err == nil && at.file != "" {
 			return refusal.New(refusal.NotADirectory, "%q is a file", path)
 		}
 		return err
@@ -66,7 +66,7 @@ func (v *view) read(ctx context.Context, path string, offset uint64, count uint3
 		return nil, isADirectory(path)
 	}
 	err = v.ask(ctx, func(ctx context.Context, m bundle.BundleMgr) (err error) {
-		if _, err := find(ctx, m, path, at.bundle); err != nil {
+		if _, err := v.find(ctx, m, path, at.bundle); err != nil {
 			return err
 		}
 		if at.file == "" {

@@ -27,6 +27,8 @@ func start(t *testing.T) *vattest.Daemon {
 // A shelf is a BundleMgr that the test controls: bundles with their files.
 type shelf struct {
 	bundles map[string]files
+	apps    []string              // those of the bundles that are packages of apps
+	asks    map[string][]string   // what a bundle asks for
 	hold    func(context.Context) // called in each query, if not nil
 }
 
@@ -52,16 +54,23 @@ func (s *shelf) List(_ context.Context, call bundle.BundleMgr_list) error {
 	if err != nil {
 		return err
 	}
-	list, err := publication.NewBundles(int32(len(s.bundles)))
-	if err != nil {
+	system := slices.DeleteFunc(s.names(), func(name string) bool { return slices.Contains(s.apps, name) })
+	if err := publish(publication, system); err != nil || len(s.apps) == 0 {
 		return err
 	}
-	for i, name := range s.names() {
-		if err := list.At(i).SetName(name); err != nil {
-			return err
-		}
+	apps, err := publication.NewApps(int32(len(s.apps)))
+	for i := 0; i < len(s.apps) && err == nil; i++ {
+		err = publish(apps.At(i), s.apps[i:i+1])
 	}
-	return nil
+	return err
+}
+
+func publish(publication bundle.Publication, names []string) error {
+	list, err := publication.NewBundles(int32(len(names)))
+	for i := 0; i < len(names) && err == nil; i++ {
+		err = list.At(i).SetName(names[i])
+	}
+	return err
 }
 
 func (s *shelf) Query(ctx context.Context, call bundle.BundleMgr_query) error {
@@ -85,7 +94,7 @@ func (s *shelf) Query(ctx context.Context, call bundle.BundleMgr_query) error {
 	}
 	b.SetManifestSize(uint64(len(f.manifest)))
 	b.SetPayloadSize(uint64(len(f.payload)))
-	return nil
+	return vat.SetTexts(b.NewCapabilities, s.asks[name])
 }
 
 func (s *shelf) OpenManifest(_ context.Context, call bundle.BundleMgr_openManifest) error {

@@ -14,7 +14,9 @@ import (
 
 	"nexus/capnpgen/packagefs"
 	"nexus/capnpgen/registry"
+	"nexus/daemons/convert"
 	"nexus/daemons/vat/vattest"
+	"nexus/libupdates/refusal"
 )
 
 // payload returns content longer than two reads.
@@ -314,4 +316,44 @@ func TestAliveWithoutBundlemgrd(t *testing.T) {
 	defer cancel()
 	d.AwaitReady()
 	d.AwaitAlive()
+}
+
+// A bundle sees its own files and those of its data bundles, whichever of its programs asks. All else does not exist
+// for it. Everybody else sees the bundles of the system and of apps.
+func TestWhatClientsSee(t *testing.T) {
+	s := twoBundles()
+	s.bundles["pages"], s.bundles["photos"] = files{[]byte("m"), []byte("p")}, files{[]byte("m"), []byte("p")}
+	s.apps = []string{"beta", "pages"}
+	s.asks = map[string][]string{"beta": {"PackageFs", "data:pages", "state:1MiB"}}
+	d := start(t)
+	d.Provide("BundleMgr", s.client())
+	for client, want := range map[string][]string{
+		"operator":          {"alpha.app", "beta", "pages", "photos"},
+		"bundle:beta":       {"beta", "pages"},
+		"bundle:beta#7":     {"beta", "pages"},
+		"bundle:beta@execd": {"beta", "pages"},
+		"bundle:alpha.app":  {"alpha.app"},
+		"bundle:elsewhere":  nil,
+	} {
+		fs := packagefs.PackageFs(d.Client("PackageFs", client))
+		entries, err := list(t, fs, "")
+		var names []string
+		for _, one := range entries {
+			names = append(names, one.name)
+		}
+		if err != nil || !slices.Equal(names, want) {
+			t.Errorf("%s lists %q, %v; want %q", client, names, err, want)
+		}
+		for name := range s.bundles {
+			_, errStat := stat(t, fs, name)
+			_, errList := list(t, fs, name)
+			_, errRead := read(t, fs, name+"/payload.elf", 0, 1)
+			for _, err := range []error{errStat, errList, errRead} {
+				reason := refusal.Of(convert.Excepted(err))
+				if sees := slices.Contains(want, name); sees != (err == nil) || !sees && reason != refusal.NoSuchFile {
+					t.Errorf("%s looks at %s: %v", client, name, err)
+				}
+			}
+		}
+	}
 }

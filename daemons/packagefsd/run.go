@@ -19,15 +19,17 @@ func Run(ctx context.Context, b *vat.Endowments, _ plat.Host) error {
 	b.OnRefused(log.Refused)
 	v := newView(b.Use("BundleMgr"))
 
-	view := func() capnp.Client { return capnp.Client(packagefs.PackageFs_ServerToClient(&server{v.forClient()})) }
-	b.Serve("PackageFs", func(vat.Client) capnp.Client { return view() })
+	view := func(client string) capnp.Client {
+		return capnp.Client(packagefs.PackageFs_ServerToClient(&server{v.forClient(client)}))
+	}
+	b.Serve("PackageFs", func(c vat.Client) capnp.Client { return view(c.Name) })
 	self := packagefs.PackageFs_ServerToClient(&server{v})
 	defer self.Release()
 	b.OnPing(func() { vat.Served(self.Stat(ctx, nowhere)) })
 	if err := b.Ready(); err != nil {
 		return err
 	}
-	discovery.Offer(ctx, b, "PackageFs", log, view)
+	discovery.Offer(ctx, b, "PackageFs", log, func() capnp.Client { return view("") })
 	return nil
 }
 

@@ -8,7 +8,7 @@ import (
 	"nexus/daemons/convert"
 )
 
-// A server is one client's PackageFs. All clients see the same.
+// A server is one client's PackageFs.
 type server struct {
 	view *view
 }

@@ -2,6 +2,8 @@ package packagefsd
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"capnproto.org/go/capnp/v3"
@@ -10,6 +12,7 @@ import (
 	"nexus/capnpgen/packagefs"
 	"nexus/daemons/vat"
 	"nexus/libupdates/nxb"
+	"nexus/libupdates/powers"
 )
 
 // patience bounds the time that one call waits for bundlemgrd, including a restart of it.
@@ -24,18 +27,65 @@ const (
 
 // A view answers one client's calls from what bundlemgrd has published.
 type view struct {
+	bundle  string // it shows only the files of this bundle and of its data bundles; empty: all
 	bundles *vat.Holding
 	turns   chan struct{} // holds one token per running call
 	own     chan struct{} // one token per call of this client, running or next
 }
 
 func newView(bundles *vat.Holding) *view {
-	return (&view{bundles: bundles, turns: make(chan struct{}, maxTurns)}).forClient()
+	return (&view{bundles: bundles, turns: make(chan struct{}, maxTurns)}).forClient("")
 }
 
-// forClient returns a view for another client that shares the turns.
-func (v *view) forClient() *view {
-	return &view{bundles: v.bundles, turns: v.turns, own: make(chan struct{}, maxOwn)}
+// forClient returns a view for another client that shares the turns. A bundle sees less.
+func (v *view) forClient(name string) *view {
+	return &view{bundle: bundleOf(name), bundles: v.bundles, turns: v.turns, own: make(chan struct{}, maxOwn)}
+}
+
+// bundleOf returns the bundle that a client is, and "" for others. Clients that are programs of a bundle are called
+// `bundle:NAME`, and a mark follows the name if the program runs on demand or the runner holds the link for it.
+func bundleOf(client string) string {
+	name, is := strings.CutPrefix(client, "bundle:")
+	if !is {
+		return ""
+	}
+	if end := strings.IndexAny(name, "#@"); end >= 0 {
+		name = name[:end]
+	}
+	return name
+}
+
+// sees returns which bundles the client may see.
+func (v *view) sees(ctx context.Context, m bundle.BundleMgr) (func(name string) bool, error) {
+	if v.bundle == "" {
+		return func(string) bool { return true }, nil
+	}
+	var asks []string
+	_, err := query(ctx, m, v.bundle, func(b bundle.Bundle) error {
+		list, err := b.Capabilities()
+		if err == nil {
+			asks, err = vat.Texts(list)
+		}
+		return err
+	})
+	return func(name string) bool {
+		return name == v.bundle || slices.Contains(asks, powers.Power{Kind: powers.Data, Name: name}.String())
+	}, err
+}
+
+// query looks up a bundle and reports whether it is published.
+func query(ctx context.Context, m bundle.BundleMgr, name string, use func(bundle.Bundle) error) (bool, error) {
+	answer, release := m.Query(ctx, func(p bundle.BundleMgr_query_Params) error { return p.SetName(name) })
+	defer release()
+	res, err := answer.Struct()
+	if err != nil || !res.Found() {
+		return false, err
+	}
+	b, err := res.Bundle()
+	if err == nil {
+		err = use(b)
+	}
+	return true, err
 }
 
 // An info is packagefs.FileInfo as a value.
@@ -61,28 +111,33 @@ func (v *view) ask(ctx context.Context, f func(context.Context, bundle.BundleMgr
 }
 
 // find looks up a bundle's directory and returns its entries: the manifest, then the payload.
-func find(ctx context.Context, m bundle.BundleMgr, path, name string) ([]info, error) {
-	answer, release := m.Query(ctx, func(p bundle.BundleMgr_query_Params) error { return p.SetName(name) })
-	defer release()
-	res, err := answer.Struct()
+func (v *view) find(ctx context.Context, m bundle.BundleMgr, path, name string) (files []info, err error) {
+	sees, err := v.sees(ctx, m)
 	if err != nil {
 		return nil, err
 	}
-	if !res.Found() {
-		return nil, noSuchFile(path)
+	if !sees(name) {
+		return nil, noSuchFile(path) // as for a name that nothing has
 	}
-	b, err := res.Bundle()
-	if err != nil {
-		return nil, err
+	found, err := query(ctx, m, name, func(b bundle.Bundle) error {
+		files = []info{
+			{nxb.ManifestFile, packagefs.FileType_file, b.ManifestSize()},
+			{nxb.PayloadFile, packagefs.FileType_file, b.PayloadSize()},
+		}
+		return nil
+	})
+	if err == nil && !found {
+		err = noSuchFile(path)
 	}
-	return []info{
-		{nxb.ManifestFile, packagefs.FileType_file, b.ManifestSize()},
-		{nxb.PayloadFile, packagefs.FileType_file, b.PayloadSize()},
-	}, nil
+	return files, err
 }
 
-// root returns one directory per published bundle.
-func root(ctx context.Context, m bundle.BundleMgr) ([]info, error) {
+// root returns one directory per published bundle, of the system and of apps, that the client may see.
+func (v *view) root(ctx context.Context, m bundle.BundleMgr) ([]info, error) {
+	sees, err := v.sees(ctx, m)
+	if err != nil {
+		return nil, err
+	}
 	answer, release := m.List(ctx, nil)
 	defer release()
 	res, err := answer.Struct()
@@ -93,6 +148,23 @@ func root(ctx context.Context, m bundle.BundleMgr) ([]info, error) {
 	if err != nil {
 		return nil, err
 	}
+	apps, err := publication.Apps()
+	if err != nil {
+		return nil, err
+	}
+	entries, err := directories(publication)
+	for i := 0; i < apps.Len() && err == nil; i++ {
+		var more []info
+		more, err = directories(apps.At(i))
+		entries = append(entries, more...)
+	}
+	entries = slices.DeleteFunc(entries, func(one info) bool { return !sees(one.name) })
+	slices.SortFunc(entries, func(a, b info) int { return strings.Compare(a.name, b.name) })
+	return entries, err
+}
+
+// directories are those of the bundles of one publication.
+func directories(publication bundle.Publication) ([]info, error) {
 	bundles, err := publication.Bundles()
 	if err != nil {
 		return nil, err

@@ -143,13 +143,28 @@ func (s *session) exportState(ctx context.Context, name string, out io.Writer) e
 
 // copyBlob writes what a blob holds.
 func copyBlob(ctx context.Context, blob bundle.Blob, out io.Writer) error {
-	for offset := uint64(0); ; {
+	return copyPieces(out, func(offset uint64) (piecesAnswer, func(), error) {
 		answer, release := blob.Read(ctx, func(p bundle.Blob_read_Params) error {
 			p.SetOffset(offset)
 			p.SetCount(uint32(bundle.MaxReadBytes))
 			return nil
 		})
-		n, err := copyPiece(answer, out)
+		res, err := answer.Struct()
+		return res, release, err
+	})
+}
+
+// A piecesAnswer is the answer to a read of one piece; the one behind the last is empty.
+type piecesAnswer interface{ Bytes() ([]byte, error) }
+
+// copyPieces writes what is read piece by piece.
+func copyPieces(out io.Writer, read func(offset uint64) (piecesAnswer, func(), error)) error {
+	for offset := uint64(0); ; {
+		answer, release, err := read(offset)
+		n := 0
+		if err == nil {
+			n, err = copyPiece(answer, out)
+		}
 		release()
 		if err != nil || n == 0 {
 			return err
@@ -158,12 +173,8 @@ func copyBlob(ctx context.Context, blob bundle.Blob, out io.Writer) error {
 	}
 }
 
-func copyPiece(answer bundle.Blob_read_Results_Future, out io.Writer) (int, error) {
-	res, err := answer.Struct()
-	if err != nil {
-		return 0, err
-	}
-	piece, err := res.Bytes()
+func copyPiece(answer piecesAnswer, out io.Writer) (int, error) {
+	piece, err := answer.Bytes()
 	if err != nil || len(piece) == 0 {
 		return 0, err
 	}

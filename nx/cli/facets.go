@@ -10,6 +10,7 @@ import (
 	"nexus/capnpgen/journal"
 	"nexus/capnpgen/keystore"
 	"nexus/capnpgen/operator"
+	"nexus/capnpgen/packagefs"
 	"nexus/capnpgen/powers"
 	"nexus/capnpgen/update"
 )
@@ -52,6 +53,11 @@ func (s *session) journal(ctx context.Context) (journal.Journal, capnp.ReleaseFu
 func (s *session) bundles(ctx context.Context) (bundle.BundleMgr, capnp.ReleaseFunc) {
 	answer, release := s.operator.Bundles(ctx, nil)
 	return answer.Bundles(), release
+}
+
+func (s *session) packageFs(ctx context.Context) (packagefs.PackageFs, capnp.ReleaseFunc) {
+	answer, release := s.operator.Packages(ctx, nil)
+	return answer.Packages(), release
 }
 
 func (s *session) services(ctx context.Context) (exec.ServiceWatch, capnp.ReleaseFunc) {

@@ -24,6 +24,7 @@ var asked = []string{
 	"log --boot 0 --audit --durable", "log verify", "log verify --since " + aHead, "log head", "crashes", "crashes 7",
 	"policy", "policy set FILE", "explain hello", "state list", "state export hello", "state import hello FILE",
 	"apps", "install FILE", "upgrade --timeout 1ms FILE", "uninstall a",
+	"ls", "ls hello", "cat hello/payload.elf",
 	"operators list", "operators revoke " + aKey,
 	"shutdown", "reboot", "reboot --downtime",
 }

@@ -50,6 +50,8 @@ type grammar struct {
 	Verify    verifyVerb    `cmd:"" help:"Read every byte of both slots again and hold it against the signed digests."`
 	History   historyVerb   `cmd:"" help:"Show the last steps of the state machine."`
 	Bundles   bundlesVerb   `cmd:"" help:"Show the published bundles."`
+	List      listVerb      `cmd:"" name:"ls" help:"List the files of the published bundles."`
+	Cat       catVerb       `cmd:"" help:"Write a file of a published bundle to standard output."`
 	Services  servicesVerb  `cmd:"" help:"Show services and daemons."`
 	Graph     graphVerb     `cmd:"" help:"Show who was handed what."`
 	Revoke    revokeVerb    `cmd:"" help:"Cut a daemon or a role from a service until the system stops."`
