@@ -1,0 +1,121 @@
+package testscripts
+
+import (
+	"crypto/rand"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+
+	"nexus/selftest/demo"
+)
+
+// installedBytes is the size of the program that the benchmark installs.
+const installedBytes = 10 << 20
+
+// BenchmarkInstall shows how long nx takes to install an app of 10 MiB, from the start of the command until the commit
+// is durable, beside what copies, hashes and syncs the same bytes, and beside dpkg -i of a package with them. They take
+// turns. The app has no service, so its trial waits for none.
+func BenchmarkInstall(b *testing.B) {
+	dir := b.TempDir()
+	program, set := packBig(b, dir)
+	up := exec.Command(filepath.Join(shared.bin(), "nx"), "up", "--dir", filepath.Join(dir, "sys"), "--state",
+		filepath.Join(dir, "sys", "state"), "--watch", "0", "--trust", filepath.Join(shared.demo(), "keys", "demo.pub"),
+		"--factory", setFile(oldVersion))
+	if err := up.Start(); err != nil {
+		b.Fatal(err)
+	}
+	defer up.Wait()
+	defer up.Process.Signal(syscall.SIGTERM)
+	awaitConfirmed(b, filepath.Join(dir, "sys"))
+	nx := func(args ...string) []string {
+		return append([]string{filepath.Join(shared.bin(), "nx"), "--dir", filepath.Join(dir, "sys")}, args...)
+	}
+	timed(b, nx("trust", "add", "--role", "apps", filepath.Join(shared.demo(), "keys", "demo.pub")))
+	root := dpkgRoot(b, dir)
+	copying := []string{"sh", "-c", `cp "$0" "$1" && sha256sum "$1" >/dev/null && sync "$1" "${1%/*}"`, program,
+		filepath.Join(dir, "copy")}
+	var install, copied, dpkg []time.Duration
+	for b.Loop() {
+		copied = append(copied, timed(b, copying))
+		install = append(install, timed(b, nx("install", set)))
+		timed(b, nx("uninstall", "big"))
+		os.Remove(filepath.Join(dir, "copy"))
+		if root != "" {
+			dpkg = append(dpkg, timed(b, []string{"dpkg", "--root=" + root, "-i", filepath.Join(dir, "big.deb")}))
+			timed(b, []string{"dpkg", "--root=" + root, "--purge", "big"})
+		}
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(ms(median(copied)), "ms/cp+sha256sum+sync")
+	b.ReportMetric(ms(median(install)), "ms/install")
+	if root != "" {
+		b.ReportMetric(ms(median(dpkg)), "ms/dpkg-i")
+	}
+}
+
+// timed runs a command and returns how long it took.
+func timed(b *testing.B, line []string) time.Duration {
+	b.Helper()
+	began := time.Now()
+	if out, err := exec.Command(line[0], line[1:]...).CombinedOutput(); err != nil {
+		b.Fatalf("%q: %v: %s", line, err, out)
+	}
+	return time.Since(began)
+}
+
+func median(all []time.Duration) time.Duration {
+	slices.Sort(all)
+	return all[len(all)/2]
+}
+
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+// packBig makes a program of that size, and a set of it.
+func packBig(b *testing.B, dir string) (program, set string) {
+	b.Helper()
+	raw, err := os.ReadFile(filepath.Join(shared.demo(), "work", oldVersion, "ticker"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	more := make([]byte, max(0, installedBytes-len(raw)))
+	rand.Read(more)
+	program, set = filepath.Join(dir, "big"), filepath.Join(dir, "big.nxs")
+	if err := os.WriteFile(program, append(raw, more...), 0o755); err != nil {
+		b.Fatal(err)
+	}
+	p := demo.Packer{Bin: shared.bin(), Key: filepath.Join(shared.demo(), "keys", "demo")}
+	m := demo.Manifest{Name: "big", Version: oldVersion, Abilities: `"nexus.ability.Main"`}
+	if err := p.Bundle(m, program, filepath.Join(dir, "bundles")); err != nil {
+		b.Fatal(err)
+	}
+	if err := p.Set(filepath.Join(dir, "bundles"), oldVersion, set); err != nil {
+		b.Fatal(err)
+	}
+	return program, set
+}
+
+// dpkgRoot makes a package of the program, and a root to install it into; empty where that does not work here.
+func dpkgRoot(b *testing.B, dir string) string {
+	b.Helper()
+	root := filepath.Join(dir, "root")
+	script := fmt.Sprintf(`set -e
+mkdir -p deb/DEBIAN deb/opt root/var/lib/dpkg/info root/var/lib/dpkg/updates root/var/lib/dpkg/triggers root/var/log
+touch root/var/lib/dpkg/status
+cp big deb/opt/big
+printf 'Package: big\nVersion: 1\nArchitecture: all\nMaintainer: nobody <nobody@localhost>\nDescription: big\n' \
+	>deb/DEBIAN/control
+dpkg-deb -Znone --root-owner-group -b deb big.deb
+dpkg --root=%s -i big.deb && dpkg --root=%s --purge big`, root, root)
+	make := exec.Command("sh", "-c", script)
+	make.Dir = dir
+	if out, err := make.CombinedOutput(); err != nil {
+		b.Logf("without dpkg: %v: %s", err, out)
+		return ""
+	}
+	return root
+}
