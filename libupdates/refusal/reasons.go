@@ -97,7 +97,7 @@ const (
 	Quarantined     Reason = "quarantined"       // the set was rolled back and needs an operator's decision
 	NotQuarantined  Reason = "not-quarantined"   // no quarantined set has this digest
 	NothingStaged   Reason = "nothing-staged"    // no set is staged
-	Stale           Reason = "stale"             // the staged set was superseded, discarded or switched to
+	Stale           Reason = "stale"             // what was staged, or read, was superseded, discarded or switched to
 	StageInProgress Reason = "stage-in-progress" // another stage is running or reserved
 	TrialInProgress Reason = "trial-in-progress" // a slot is on trial
 	VersionFloor    Reason = "version-floor"     // the set is older than the version floor
