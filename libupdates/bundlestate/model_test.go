@@ -5,54 +5,15 @@ import (
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
-	"path"
 	"slices"
 	"strings"
 	"testing"
 
 	"nexus/libupdates/bundlestate"
-	"nexus/libupdates/durable"
+	"nexus/libupdates/bundlestate/bundlestatetest"
 	"nexus/libupdates/durable/durabletest"
 	"nexus/libupdates/refusal"
 )
-
-// A disk keeps generations as folders with one file: what the program wrote.
-type disk struct{ *durabletest.Disk }
-
-const content = "content"
-
-func (d disk) Make(name string) error { return d.put(name, "") }
-
-func (d disk) Copy(from, to string) error {
-	text, err := d.get(from)
-	if err != nil {
-		return err
-	}
-	return d.put(to, text)
-}
-
-func (d disk) put(name, text string) error {
-	if err := d.Mkdir(name); err != nil {
-		return err
-	}
-	if err := durable.WriteFile(d, path.Join(name, content), []byte(text)); err != nil {
-		return err
-	}
-	return d.SyncDir(name)
-}
-
-func (d disk) get(name string) (string, error) {
-	f, err := d.Open(path.Join(name, content))
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	raw := make([]byte, f.Size())
-	if _, err := f.ReadAt(raw, 0); err != nil && len(raw) > 0 {
-		return "", err
-	}
-	return string(raw), nil
-}
 
 // A device is the boot record as far as it matters, and what each version has to find.
 type device struct {
@@ -82,7 +43,9 @@ func (d *device) want() bundlestate.Want {
 	return bundlestate.Want{Runs: identity(d.active)}
 }
 
-func (d *device) store() bundlestate.Store { return bundlestate.Store{Disk: disk{d.disk}} }
+func (d *device) states() bundlestatetest.Disk { return bundlestatetest.Disk{Disk: d.disk} }
+
+func (d *device) store() bundlestate.Store { return bundlestate.Store{Disk: d.states()} }
 
 // move is one step of the boot record, which is one store.
 func (d *device) move(r *rand.Rand) {
@@ -127,7 +90,7 @@ func (d *device) run(text string) error {
 	if err != nil {
 		return err
 	}
-	got, err := disk{d.disk}.get(name)
+	got, err := d.states().Read(name)
 	if err != nil {
 		return err
 	}
@@ -135,7 +98,7 @@ func (d *device) run(text string) error {
 		return fmt.Errorf("version %d of %+v found %q, want one of %q", version, d, got, d.found[version])
 	}
 	d.found[version] = []string{got, got + text}
-	if err := durable.WriteFile(d.disk, path.Join(name, content), []byte(got+text)); err != nil {
+	if err := d.states().Write(name, got+text); err != nil {
 		return err
 	}
 	d.found[version] = []string{got + text}
@@ -225,7 +188,7 @@ func TestReplace(t *testing.T) {
 		return d
 	}
 	fill := func(d *device) func(string) error {
-		return func(name string) error { return durable.WriteFile(d.disk, path.Join(name, content), []byte("b")) }
+		return func(name string) error { return d.states().Write(name, "b") }
 	}
 	d := begin()
 	before := len(d.disk.Ops())

@@ -28,9 +28,10 @@ const (
 	inMemory kind = "memory" // in PID 1: lost in a power cut, but not with updated
 	onDisk   kind = "disk"
 	onVerity kind = "verity" // like onDisk; the file system got fs-verity after the device was delivered
+	keeping  kind = "state"  // like onDisk; the state of its service is there, too
 )
 
-func kinds() []kind { return []kind{inMemory, onDisk, onVerity} }
+func kinds() []kind { return []kind{inMemory, onDisk, onVerity, keeping} }
 
 // lasts reports whether the record outlives a power cut.
 func (k kind) lasts() bool { return k != inMemory }
@@ -58,6 +59,7 @@ type device struct {
 	fault    fault
 	doubt    bool // a command failed: the next one first writes the record again
 	broken   []violation
+	left     legacy
 }
 
 // meetsDamage reports whether the fault was a failed read of a payload that the kernel verifies. That counts as damage,

@@ -63,6 +63,9 @@ func (d *device) attempt() (over bool, err error) {
 		return d.fail(a, refusal.PublishFailed)
 	}
 	d.check(d.staleVerdictsAreRefused(a.Boot))
+	if err := d.serve(version); err != nil {
+		return false, err
+	}
 	switch natureOf(version) {
 	case exits:
 		return d.fail(a, refusal.ServiceExited)
@@ -86,6 +89,7 @@ func (d *device) commit(a updater.Attempt) (over bool, err error) {
 			break
 		}
 	}
+	d.tidyState()
 	return err == nil, err
 }
 

@@ -54,6 +54,7 @@ const (
 	saysExchanged = "a set whose payload is not what was signed is never published, whatever the kernel says of its file"
 	saysVersions  = "a record of the next version is readable, and fields that only that version knows are kept"
 	saysHalves    = "with either half of the record damaged, the device starts with the last acknowledged state or the one before"
+	saysState     = "a program finds what its own version left, or in a trial what the version before it left"
 	saysNoFailure = "a start never fails on a working disk"
 )
 

@@ -115,6 +115,9 @@ func TestInvariantsCanFail(t *testing.T) {
 				d.library = &library{versions: map[nxs.Digest]string{}} // so it puts the program of another set there
 				return exchange{}.isMet(d)
 			}},
+		{sentence: saysState,
+			holds:    func() violation { return stateIsExpected([]string{"a"}, "a") },
+			isBroken: func() violation { return stateIsExpected([]string{"a"}, "ab") }},
 		{sentence: saysNoFailure,
 			holds: func() violation { return failureOf(delivered(), nil) },
 			isBroken: func() violation {

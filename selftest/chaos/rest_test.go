@@ -22,7 +22,7 @@ func (a *arena) rest(d *device, started bool) {
 		d.must(d.settle())
 		sees = d.see()
 	}
-	if !a.first(a.rested, wreckKey{kind: d.kind, disk: d.disk.Sum(), may: fmt.Sprint(sees, d.runs, started),
+	if !a.first(a.rested, wreckKey{kind: d.kind, disk: d.disk.Sum(), may: fmt.Sprint(sees, d.runs, started, d.left),
 		boot: d.boot}) {
 		return
 	}
@@ -101,6 +101,9 @@ func updatesGoOn(d *device) violation {
 func diskIsClean(d *device) violation {
 	r := d.engine.Record()
 	allowed := []string{"./", "sets/", recordFile, "active"}
+	if d.kind == keeping {
+		allowed = append(allowed, service+"/")
+	}
 	for _, slot := range []bootctl.Slot{bootctl.A, bootctl.B, bootctl.Staged} {
 		if c := r.Slot(slot); !c.IsEmpty() {
 			allowed = append(allowed, slot.String(), "sets/"+c.Digest.String()+"/")

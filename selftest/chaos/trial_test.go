@@ -14,6 +14,7 @@ import (
 type arena struct {
 	library *library
 	ready   map[kind]*durabletest.Disk // delivered devices: the factory set is committed
+	left    map[kind]legacy            // what it left
 	bound   int                        // states tried after one cut
 	second  int                        // states tried after a second cut; 0: no second cuts
 	seed    uint64
@@ -27,21 +28,22 @@ type arena struct {
 
 func newArena(t testing.TB, bound, second int, seed uint64) *arena {
 	a := &arena{
-		library: newLibrary(t), ready: map[kind]*durabletest.Disk{}, bound: bound, second: second, seed: seed, every: 1,
+		library: newLibrary(t), ready: map[kind]*durabletest.Disk{}, left: map[kind]legacy{}, bound: bound,
+		second: second, seed: seed, every: 1,
 		seen: map[wreckKey]bool{}, again: map[wreckKey]bool{}, rested: map[wreckKey]bool{},
 	}
 	b := newBench(a.library)
 	for _, k := range kinds() {
-		disk, err := deliver(b, k)
+		d, err := deliver(b, k)
 		kit.Must(t, err)
-		a.ready[k] = disk
+		a.ready[k], a.left[k] = d.disk.Clone(), d.left
 	}
 	return a
 }
 
-// deliver makes the disk of a new device and boots it once.
-func deliver(b *bench, k kind) (*durabletest.Disk, error) {
-	d := &device{bench: b, kind: k, cut: -1}
+// deliver makes a new device and boots it once.
+func deliver(b *bench, k kind) (*device, error) {
+	d := &device{bench: b, kind: k, cut: -1, left: legacy{by: map[string][]string{factory: {""}}}}
 	d.take(durabletest.New())
 	if err := d.fillFactorySlot(); err != nil {
 		return nil, err
@@ -56,12 +58,12 @@ func deliver(b *bench, k kind) (*durabletest.Disk, error) {
 	if k == onVerity {
 		d.disk.GiveVerity()
 	}
-	return d.disk.Clone(), err
+	return d, err
 }
 
 // begin starts a delivered device, whose power is cut after so many operations, or never if that is negative.
 func (a *arena) begin(b *bench, k kind, f fault, after int) *device {
-	d := &device{bench: b, kind: k, cut: after, fault: f, may: beliefs{{active: factory}}}
+	d := &device{bench: b, kind: k, cut: after, fault: f, may: beliefs{{active: factory}}, left: a.left[k]}
 	d.take(a.ready[k].Fork())
 	d.must(d.start(d.may))
 	return d
@@ -99,6 +101,7 @@ type wreck struct {
 	may    beliefs
 	around beliefs // as in device
 	boot   uint64
+	left   legacy
 	unsure bool // whether part of the disk is not durable
 }
 
@@ -112,7 +115,7 @@ type wreckKey struct {
 }
 
 func (w wreck) key() wreckKey {
-	k := wreckKey{kind: w.course.kind, disk: w.disk.Sum(), may: fmt.Sprint(w.may, w.around), boot: w.boot}
+	k := wreckKey{kind: w.course.kind, disk: w.disk.Sum(), may: fmt.Sprint(w.may, w.around, w.left), boot: w.boot}
 	if w.unsure {
 		k.sure = w.disk.Fork().Reboot(durabletest.Outcomes()[0]).Sum()
 	}
@@ -133,19 +136,21 @@ func (a *arena) first(keys map[wreckKey]bool, key wreckKey) bool {
 // wreckOf returns the disk state after a power cut in the course. The device must not be used afterwards.
 func (d *device) wreckOf(c course, after int, state string, disk *durabletest.Disk) wreck {
 	d.lose(disk)
-	return wreck{course: c.then(cut{after, state}), disk: disk, may: d.afterCut(), boot: d.boot}
+	return wreck{course: c.then(cut{after, state}), disk: disk, may: d.afterCut(), boot: d.boot,
+		left: d.left}
 }
 
 // killedWreck returns the state after the death of updated alone.
 func (d *device) killedWreck(c course, after int) wreck {
 	return wreck{course: c.then(cut{after, killed}), disk: d.disk.Fork(), may: d.may, around: d.around, boot: d.boot,
-		unsure: true}
+		left: d.left, unsure: true}
 }
 
 // recover starts a wreck and lets it settle. Its power is cut again after so many operations, or never if that is
 // negative.
 func (w wreck) recover(b *bench, after int) *device {
-	d := &device{bench: b, kind: w.course.kind, cut: after, boot: w.boot, may: w.may, around: w.around}
+	d := &device{bench: b, kind: w.course.kind, cut: after, boot: w.boot, may: w.may, around: w.around,
+		left: w.left}
 	d.take(w.disk.Fork())
 	d.must(d.start(w.may))
 	if d.engine != nil {
