@@ -85,10 +85,11 @@ func (l *load) end(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// A webRig has the web server of the demo as a program and in sets.
+// A webRig has a server as a program and in sets: the demo's, or one of files.
 type webRig struct {
 	dir, program string
 	port         int
+	site         string // the folder that it serves; empty: it is the demo's
 }
 
 func newWebRig(b *testing.B) webRig {
@@ -96,7 +97,7 @@ func newWebRig(b *testing.B) webRig {
 	if err != nil {
 		b.Fatal(err)
 	}
-	r := webRig{b.TempDir(), "", port}
+	r := webRig{dir: b.TempDir(), port: port}
 	r.program = filepath.Join(r.dir, "web")
 	build := exec.Command("go", "build", "-o", r.program, "nexus/selftest/demo/web")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -110,8 +111,16 @@ func newWebRig(b *testing.B) webRig {
 func (r webRig) set(b *testing.B, version string, core bool) string {
 	p := demo.Packer{Bin: shared.bin(), Key: filepath.Join(shared.demo(), "keys", "demo")}
 	in, set := filepath.Join(r.dir, version), filepath.Join(r.dir, version+".nxs")
-	err := p.Bundle(demo.Manifest{Name: "web", Version: version, Abilities: demo.Plain,
-		Caps: fmt.Sprintf(`"net.listen:tcp/%d"`, r.port)}, r.program, in)
+	m := demo.Manifest{Name: "web", Version: version, Abilities: demo.Plain,
+		Caps: fmt.Sprintf(`"net.listen:tcp/%d"`, r.port)}
+	if r.site != "" {
+		m.Name, m.Caps = "httpd", m.Caps+`, "data:site"`
+		m.Args = fmt.Sprintf(`"-f", "-p", "%d", "-h", "${NEXUS_DATA_SITE}"`, r.port)
+	}
+	err := p.Bundle(m, r.program, in)
+	if err == nil && r.site != "" {
+		err = p.Tree("site", version, r.site, in)
+	}
 	if err == nil && core {
 		err = p.Bundle(demo.Manifest{Name: "nexus.core", Version: version}, filepath.Join(shared.bin(), "nexus"), in)
 	}
@@ -127,7 +136,7 @@ func (r webRig) set(b *testing.B, version string, core bool) string {
 // up starts a system that serves, and returns how it is operated.
 func (r webRig) up(b *testing.B) func(args ...string) {
 	dir, rules := filepath.Join(r.dir, "sys"), filepath.Join(r.dir, "policy.toml")
-	rule := "[[allow]]\npublisher = \"*\"\nbundle = \"*\"\npowers = [\"net.listen:tcp/*\"]\n"
+	rule := "[[allow]]\npublisher = \"*\"\nbundle = \"*\"\npowers = [\"net.listen:tcp/*\", \"data:*\"]\n"
 	if err := os.WriteFile(rules, []byte(rule), 0o644); err != nil {
 		b.Fatal(err)
 	}
@@ -148,7 +157,7 @@ func (r webRig) up(b *testing.B) func(args ...string) {
 
 // BenchmarkServing sends 500 requests a second to the demo's web server while its service is replaced: by an update, a
 // rollback, its death, and an update of the core. Beside it, the same program is restarted by a process that keeps its
-// socket, and by one with which it binds its port anew.
+// socket, by one with which it binds its port anew, and by systemd in both ways.
 func BenchmarkServing(b *testing.B) {
 	for name, do := range map[string]func(b *testing.B, r webRig, nx func(args ...string)){
 		"update":   func(b *testing.B, r webRig, nx func(args ...string)) { nx("update", r.set(b, "2.0.0", false)) },
@@ -182,6 +191,17 @@ func BenchmarkServing(b *testing.B) {
 			first.Process.Signal(syscall.SIGTERM)
 			first.Wait()
 			defer start().Process.Kill()
+			l.end(b)
+		})
+	}
+	for name, kept := range map[string]bool{"systemctl restart": true, "systemctl restart, bound anew": false} {
+		b.Run(name, func(b *testing.B) {
+			r := newWebRig(b)
+			operate := r.systemd(b, kept)
+			l := newLoad(r.port)
+			time.Sleep(time.Second)
+			operate("systemctl --user restart web.service")
+			served(b, r.port)
 			l.end(b)
 		})
 	}
@@ -236,15 +256,54 @@ func served(b *testing.B, port int) (pid int) {
 	return 0
 }
 
-// BenchmarkThroughput compares how many requests a second the demo's web server answers in a bundle, and outside.
+// BenchmarkThroughput compares how many requests a second servers answer in a bundle, and outside: the demo's, and
+// Debian's busybox with the pages of a data bundle.
 func BenchmarkThroughput(b *testing.B) {
-	inside, outside := newWebRig(b), newWebRig(b)
-	inside.up(b)
-	free := outside.outside(b, false)()
-	defer free.Process.Kill()
+	b.Run("web", func(b *testing.B) {
+		inside, outside := newWebRig(b), newWebRig(b)
+		inside.up(b)
+		free := outside.outside(b, false)()
+		defer free.Process.Kill()
+		compare(b, inside, outside)
+	})
+	b.Run("files", func(b *testing.B) {
+		if _, err := os.Stat(busybox); err != nil {
+			b.Skip("needs Debian's busybox-static: ", err)
+		}
+		inside, outside := newWebRig(b), newWebRig(b)
+		pages := outside.pages(b)
+		inside.program, inside.site = busybox, pages
+		inside.up(b)
+		free := exec.Command(busybox, "httpd", "-f", "-p", fmt.Sprint(outside.port), "-h", pages)
+		if err := free.Start(); err != nil {
+			b.Fatal(err)
+		}
+		defer free.Process.Kill()
+		compare(b, inside, outside)
+	})
+}
+
+// busybox is a static one, which serves files, too.
+const busybox = "/bin/busybox"
+
+// pages makes a folder with one page of 4 KiB.
+func (r webRig) pages(b *testing.B) string {
+	dir := filepath.Join(r.dir, "pages")
+	page := bytes.Repeat([]byte("page\n"), 4096/5)
+	if err := errors.Join(os.Mkdir(dir, 0o755),
+		os.WriteFile(filepath.Join(dir, "index.html"), page, 0o644)); err != nil {
+		b.Fatal(err)
+	}
+	return dir
+}
+
+// compare asks both in turns, so that what else the machine does is the same for both.
+func compare(b *testing.B, inside, outside webRig) {
+	inside.awaitAnswer(b)
+	outside.awaitAnswer(b)
 	var counts [2]int
 	for b.Loop() {
-		for range 10 { // in turns, so that what else the machine does is the same for both
+		for range 10 {
 			counts[0] += answered(b, inside.port, turn)
 			counts[1] += answered(b, outside.port, turn)
 		}
@@ -252,6 +311,16 @@ func BenchmarkThroughput(b *testing.B) {
 	b.ReportMetric(float64(counts[0])/(float64(b.N)*10*turn.Seconds()), "requests/s")
 	b.ReportMetric(float64(counts[0])/float64(counts[1]), "inside/outside")
 	b.ReportMetric(0, "ns/op")
+}
+
+// awaitAnswer waits until the server answers.
+func (r webRig) awaitAnswer(b *testing.B) {
+	for deadline := time.Now().Add(waitLimit); time.Now().Before(deadline); {
+		if _, err := get(fmt.Sprintf("http://127.0.0.1:%d/", r.port)); err == nil {
+			return
+		}
+	}
+	b.Fatal("nobody serves")
 }
 
 // turn is how long each of them is asked before it is the other's turn.
