@@ -183,23 +183,24 @@ interface UpdateStage {
   # Stage sets without the power to switch to them: its sinks never return a StagedSystem.
 
   stage @0 (sizeBytes :UInt64, progress :StageProgress,
-    resume :Bool) -> (sink :StageSink, refusal :Keystore.Refusal);
+    resume :Bool, forOperator :Bool) -> (sink :StageSink, refusal :Keystore.Refusal);
   # Starts a stage, like Updated.stageSystem and with the same refusals; a set that was staged before is superseded.
   # `sizeBytes`: the exact size of the archive; `progress` may be null. Dropping the sink before done() discards
   # everything received. A set staged by an operator is reserved: for a minute, or until a switch, holders of
   # UpdateStage are refused as `stage-in-progress`. With `resume`, what was received is kept when the stage ends early,
   # and also when the machine does: the next stage of the same set with `resume` has it for StageSink.reuse. Whatever
-  # else is staged drops it, and so does endStage.
+  # else is staged drops it, and so does endStage. `forOperator` says that the sender was asked for the set by a client
+  # that may switch to it: the stage counts as an operator's. Only fetchd is believed.
 
   held @1 () -> (payloads :List(Data));
   # What a sender need not send, and what a delta may build on: the SHA-256, 32 bytes each, of every payload of the sets
   # on this device, each once, in ascending order. They are from the signed indexes: a stage reads the payloads
   # themselves, and refuses a delta as `missing-base` if one that it needs is damaged.
 
-  untilEnded @2 () -> (refusal :Keystore.Refusal);
+  untilEnded @2 (forOperator :Bool) -> (refusal :Keystore.Refusal);
   # Waits until an operator calls UpdateRecovery.endStage, and is then refused as `cancelled`. For a sender that pauses
   # between stages of one archive: it learns that it must not go on. Refused as `stage-in-progress` while the right to
-  # stage is reserved for operators.
+  # stage is reserved for operators. `forOperator`: see stage.
 }
 
 interface StageProgress {
