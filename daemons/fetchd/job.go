@@ -25,7 +25,7 @@ const (
 
 // A job fetches one set, in as many attempts as that takes.
 type job struct {
-	*server
+	*client
 	ref      oci.Reference
 	progress update.StageProgress
 
@@ -44,7 +44,7 @@ func (j *job) run(ctx context.Context) (updateclient.Set, error) {
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	go j.stager.Each(ctx, func(instance context.Context, stager capnp.Client) {
-		err := updateclient.UntilEnded(instance, update.UpdateStage(stager))
+		err := updateclient.UntilEnded(instance, update.UpdateStage(stager), j.operator)
 		if instance.Err() == nil && !vat.Disconnected(err) {
 			end(err)
 		}
@@ -113,7 +113,7 @@ func (j *job) attempt(ctx context.Context) (updateclient.Set, error) {
 		return updateclient.Set{}, err
 	}
 	defer stager.Release()
-	sink, err := updateclient.ResumeStage(ctx, stager, uint64(registry.Size), j.progress.AddRef())
+	sink, err := updateclient.ResumeStage(ctx, stager, j.operator, uint64(registry.Size), j.progress.AddRef())
 	if err != nil {
 		return updateclient.Set{}, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 
 	"capnproto.org/go/capnp/v3"
@@ -32,8 +33,10 @@ func RunAt(ctx context.Context, b *vat.Endowments, host plat.Host, pace oci.Pace
 	}
 	s := &server{log: log, clock: host.Clock, stager: b.Use("UpdateStage"), access: access, pace: pace,
 		turn: make(chan struct{}, 1)}
-	b.Serve("Fetcher", func(vat.Client) capnp.Client { return capnp.Client(fetch.Fetcher_ServerToClient(s)) })
-	self := fetch.Fetcher_ServerToClient(s)
+	b.Serve("Fetcher", func(c vat.Client) capnp.Client {
+		return capnp.Client(fetch.Fetcher_ServerToClient(&client{s, slices.Contains(c.Grants, takesUp)}))
+	})
+	self := fetch.Fetcher_ServerToClient(&client{server: s})
 	defer self.Release()
 	b.OnPing(func() { vat.Served(self.Fetch(ctx, nothing)) })
 	if err := b.Ready(); err != nil {
@@ -42,6 +45,9 @@ func RunAt(ctx context.Context, b *vat.Endowments, host plat.Host, pace oci.Pace
 	<-ctx.Done()
 	return nil
 }
+
+// takesUp is the method of Operator by which a client may switch to what is fetched for it (daemons/initd).
+const takesUp = "updated"
 
 // nothing sets no reference, which is refused at once.
 func nothing(fetch.Fetcher_fetch_Params) error { return nil }

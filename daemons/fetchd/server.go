@@ -24,7 +24,7 @@ const (
 	turnPatience = time.Second // how long a fetch waits for the end of another
 )
 
-// A server is Fetcher.
+// A server is what the Fetchers of all clients share.
 type server struct {
 	log    *logclient.Log
 	clock  plat.Clock
@@ -34,8 +34,14 @@ type server struct {
 	turn   chan struct{} // holds a token while a fetch is running
 }
 
+// A client is the Fetcher of one client.
+type client struct {
+	*server
+	operator bool // it may switch to what is fetched for it
+}
+
 // Fetch fetches a set. It ends with its call.
-func (s *server) Fetch(ctx context.Context, call fetch.Fetcher_fetch) error {
+func (s *client) Fetch(ctx context.Context, call fetch.Fetcher_fetch) error {
 	res, err := call.AllocResults()
 	if err != nil {
 		return err
@@ -59,7 +65,7 @@ func (s *server) Fetch(ctx context.Context, call fetch.Fetcher_fetch) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	j := &job{server: s, ref: ref, progress: progress}
+	j := &job{client: s, ref: ref, progress: progress}
 	set, err := j.run(ctx)
 	j.report(set, err)
 	if err != nil {

@@ -31,12 +31,13 @@ type Sink struct {
 }
 
 // ResumeStage is Stage of an archive that may be resumed, once it has begun. Its bytes go by Write and Reuse; then
-// Done is called.
-func ResumeStage(ctx context.Context, facet update.UpdateStage, sizeBytes uint64,
+// Done is called. operator says that whoever wants it may switch.
+func ResumeStage(ctx context.Context, facet update.UpdateStage, operator bool, sizeBytes uint64,
 	progress update.StageProgress) (*Sink, error) {
 	answer, release := facet.Stage(ctx, func(p update.UpdateStage_stage_Params) error {
 		p.SetSizeBytes(sizeBytes)
 		p.SetResume(true)
+		p.SetForOperator(operator)
 		return p.SetProgress(progress)
 	})
 	if _, err := convert.Outcome(answer.Struct()); err != nil {
@@ -75,9 +76,12 @@ func StageSystem(ctx context.Context, facet update.Updated, link *Link, sizeByte
 	return newSink(answer.Sink(), begun, link, release)
 }
 
-// UntilEnded waits until an operator ends stages, and returns that, or why it cannot wait.
-func UntilEnded(ctx context.Context, facet update.UpdateStage) error {
-	answer, release := facet.UntilEnded(ctx, nil)
+// UntilEnded waits until an operator ends stages, and returns that, or why it cannot wait. operator: see ResumeStage.
+func UntilEnded(ctx context.Context, facet update.UpdateStage, operator bool) error {
+	answer, release := facet.UntilEnded(ctx, func(p update.UpdateStage_untilEnded_Params) error {
+		p.SetForOperator(operator)
+		return nil
+	})
 	defer release()
 	_, err := convert.Outcome(answer.Struct())
 	return err

@@ -36,7 +36,8 @@ func Run(ctx context.Context, b *vat.Endowments, host plat.Host) error {
 		return capnp.Client(update.UpdateStatus_ServerToClient(&status))
 	})
 	b.ServeFiles("UpdateStage", func(c vat.Client) capnp.Client {
-		from := sender{service: s, files: c.Files, operator: slices.Contains(c.Grants, takesUp), by: callerOf(c)}
+		from := sender{service: s, files: c.Files, operator: slices.Contains(c.Grants, takesUp),
+			relays: c.Name == fetcher, by: callerOf(c)}
 		stager := &stagerServer{from}
 		return capnp.Client(update.UpdateStage_ServerToClient(stager))
 	})
@@ -68,6 +69,9 @@ func Run(ctx context.Context, b *vat.Endowments, host plat.Host) error {
 	s.engine.Staging.Stop() // the slots have one writer: the next instance must not meet this one
 	return nil
 }
+
+// fetcher is the daemon that brings sets for others, and knows whether they may switch.
+const fetcher = "fetchd"
 
 // takesUp is the method of Operator by which a client may switch to what it stages, beside UpdateStage (daemons/initd).
 const takesUp = "updated"

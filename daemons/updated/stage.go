@@ -20,6 +20,7 @@ type sender struct {
 	*service
 	files    *guard.Files // what it sends beside its calls; nil: it cannot
 	operator bool         // it may switch to what it stages, by this facet or another
+	relays   bool         // it says of each set whether that is for a client that may
 	by       updater.Caller
 	terms    updater.Terms
 	over     func() // is called once the stage is over; nil: nobody wants to know
@@ -40,6 +41,12 @@ func (s sender) begin(ctx context.Context, size uint64, observer update.StagePro
 	return update.StageSink_ServerToClient(&sinkServer{s.engine.Staging, stage, s.files, yields}), nil
 }
 
+// onBehalf is the sender of a set for which it says that it is for a client that may switch.
+func (s sender) onBehalf(operator bool) sender {
+	s.operator = s.operator || s.relays && operator
+	return s
+}
+
 // A stagerServer is UpdateStage: it brings sets and can do nothing with them. Its sinks yield no StagedSystem.
 type stagerServer struct{ sender }
 
@@ -51,7 +58,7 @@ func (s *stagerServer) Stage(ctx context.Context, call update.UpdateStage_stage)
 		return err
 	}
 	args := call.Args()
-	sink, err := s.begin(ctx, args.SizeBytes(), args.Progress(), args.Resume(), nil)
+	sink, err := s.onBehalf(args.ForOperator()).begin(ctx, args.SizeBytes(), args.Progress(), args.Resume(), nil)
 	if err != nil {
 		return convert.Refuse(res.NewRefusal, err)
 	}
@@ -75,7 +82,8 @@ func (s *stagerServer) Held(_ context.Context, call update.UpdateStage_held) err
 // UntilEnded waits until an operator ends stages.
 func (s *stagerServer) UntilEnded(ctx context.Context, call update.UpdateStage_untilEnded) error {
 	call.Go()
-	return answer(call.AllocResults, s.engine.Staging.UntilEnded(ctx))
+	operator := s.onBehalf(call.Args().ForOperator()).operator
+	return answer(call.AllocResults, s.engine.Staging.UntilEnded(ctx, operator))
 }
 
 // A sinkServer is the StageSink of one stage.

@@ -25,7 +25,13 @@ const maxRequests = 300
 // fetchFrom has a shared world fetch a set.
 func fetchFrom(t *testing.T, ctx context.Context, w *world.World, reference string) (updateclient.Set, error) {
 	t.Helper()
-	client, release, err := facetsOf["Fetcher"](ctx, as(t, ctx, w, "stage"))
+	return fetchAs(t, ctx, w, "stage", reference)
+}
+
+// fetchAs is fetchFrom for another role.
+func fetchAs(t *testing.T, ctx context.Context, w *world.World, role, reference string) (updateclient.Set, error) {
+	t.Helper()
+	client, release, err := facetsOf["Fetcher"](ctx, as(t, ctx, w, role))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,8 +169,36 @@ func TestAnOperatorEndsAFetch(t *testing.T) {
 		t.Errorf("another at once: %v, want %s", err, refusal.StageInProgress)
 	}
 	l.Lie = nil
+	if _, err := fetchAs(t, t.Context(), w, "control", reference); err != nil {
+		t.Errorf("an operator's at once: %v", err)
+	}
+	w.Clock.Wind(50 * time.Second)
+	if _, err := fetchFrom(t, t.Context(), w, reference); refusal.Of(err) != refusal.StageInProgress {
+		t.Errorf("another while the operator's waits for its switch: %v, want %s", err, refusal.StageInProgress)
+	}
 	w.Clock.Wind(2 * time.Minute)
 	if _, err := fetchFrom(t, t.Context(), w, reference); err != nil {
 		t.Errorf("another two minutes later: %v", err)
+	}
+}
+
+// TestOnlyFetchdSpeaksForOperators has the role stage say that what it stages is for an operator: it has to wait.
+func TestOnlyFetchdSpeaksForOperators(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	w := shared(t)
+	stage := stager(t, ctx, w)
+	if _, err := w.Operator().EndStage(); err != nil {
+		t.Fatal(err)
+	}
+	sink, err := updateclient.ResumeStage(ctx, stage, true, 1<<20, capupdate.StageProgress{})
+	if refusal.Of(err) != refusal.StageInProgress {
+		t.Errorf("a stage: %v, want %s", err, refusal.StageInProgress)
+	}
+	if sink != nil {
+		sink.Release()
+	}
+	if err := updateclient.UntilEnded(ctx, stage, true); refusal.Of(err) != refusal.StageInProgress {
+		t.Errorf("a wait: %v, want %s", err, refusal.StageInProgress)
 	}
 }

@@ -30,12 +30,12 @@ func (g *Staging) EndStage(ctx context.Context) (ended bool, err error) {
 var errEnded = refusal.New(refusal.Cancelled, "an operator ended the stage")
 
 // UntilEnded waits until an operator ends stages. It is for a sender that pauses between stages of one archive, and is
-// refused like its next stage while the place is kept for operators.
-func (g *Staging) UntilEnded(ctx context.Context) error {
+// refused like its next stage while the place is kept for operators, unless it is one.
+func (g *Staging) UntilEnded(ctx context.Context, operator bool) error {
 	ended := make(chan struct{})
 	g.wait(ended)
 	defer g.waitNoMore(ended)
-	if err := g.place.heldOff(); err != nil {
+	if err := g.place.heldOff(); err != nil && !operator {
 		return err
 	}
 	select {

@@ -13,7 +13,7 @@ func (d *device) waiting(t *testing.T, ctx context.Context) <-chan error {
 	t.Helper()
 	before := d.waiters()
 	outcome := make(chan error, 1)
-	go func() { outcome <- d.Staging.UntilEnded(ctx) }()
+	go func() { outcome <- d.Staging.UntilEnded(ctx, false) }()
 	for d.waiters() == before && t.Context().Err() == nil {
 		runtime.Gosched()
 	}
@@ -45,8 +45,11 @@ func TestThoseBetweenStagesAreEnded(t *testing.T) {
 			t.Errorf("got %v, want %s", err, refusal.Cancelled)
 		}
 	}
-	if err := d.Staging.UntilEnded(impatient()); refusal.Of(err) != refusal.StageInProgress {
+	if err := d.Staging.UntilEnded(impatient(), false); refusal.Of(err) != refusal.StageInProgress {
 		t.Errorf("while the place is kept: %v, want %s", err, refusal.StageInProgress)
+	}
+	if err := d.Staging.UntilEnded(impatient(), true); refusal.Of(err) == refusal.StageInProgress {
+		t.Errorf("an operator is refused: %v", err)
 	}
 	if ended, err := d.EndStage(t.Context()); ended || err != nil || d.waiters() > 0 {
 		t.Errorf("nobody waits: ended is %t, %v, %d wait", ended, err, d.waiters())
