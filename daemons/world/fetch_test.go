@@ -193,10 +193,10 @@ func TestOnlyFetchdSpeaksForOperators(t *testing.T) {
 	}
 	sink, err := updateclient.ResumeStage(ctx, stage, true, 1<<20, capupdate.StageProgress{})
 	if refusal.Of(err) != refusal.StageInProgress {
-		t.Errorf("a stage: %v, want %s", err, refusal.StageInProgress)
-	}
-	if sink != nil {
-		sink.Release()
+		if err == nil {
+			sink.Release()
+		}
+		t.Fatalf("a stage: %v, want %s", err, refusal.StageInProgress)
 	}
 	if err := updateclient.UntilEnded(ctx, stage, true); refusal.Of(err) != refusal.StageInProgress {
 		t.Errorf("a wait: %v, want %s", err, refusal.StageInProgress)
