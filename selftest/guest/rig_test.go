@@ -133,12 +133,17 @@ func (r *running) nxOver(boots int, args ...string) result {
 	r.t.Helper()
 	ctx, cancel := context.WithTimeout(r.t.Context(), time.Duration(1+boots)*patience)
 	defer cancel()
-	cmd := r.command(ctx, args...)
+	return outcomeOf(r.t, r.command(ctx, args...))
+}
+
+// outcomeOf is how a command ended. Its context bounds it.
+func outcomeOf(t *testing.T, cmd *exec.Cmd) result {
+	t.Helper()
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err := cmd.Run()
-	if _, exited := err.(*exec.ExitError); err != nil && !exited || ctx.Err() != nil {
-		r.t.Fatalf("nx %q: %v", args, err)
+	if _, exited := err.(*exec.ExitError); err != nil && !exited || cmd.ProcessState.ExitCode() < 0 {
+		t.Fatalf("%q: %v\n%s", cmd.Args, err, &errs)
 	}
 	return result{out.String(), errs.String(), cmd.ProcessState.ExitCode()}
 }

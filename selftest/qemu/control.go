@@ -52,6 +52,11 @@ func (c *control) quit() { c.command("quit") }
 // reset resets the machine, as its reset button would.
 func (c *control) reset() { c.command("system_reset") }
 
+// link plugs the network in, or pulls it out.
+func (c *control) link(up bool) {
+	c.send("set_link", map[string]any{"name": netdev, "up": up})
+}
+
 // onReboot sets what happens when the machine is reset: it restarts, or it ends.
 func (c *control) onReboot(again bool) {
 	action := "shutdown"
@@ -63,15 +68,15 @@ func (c *control) onReboot(again bool) {
 
 // command sends a command; arguments are alternating names and values. QEMU executes commands in order.
 func (c *control) command(name string, arguments ...string) {
-	order := map[string]any{"execute": name}
-	if len(arguments) > 0 {
-		named := map[string]string{}
-		for i := 0; i+1 < len(arguments); i += 2 {
-			named[arguments[i]] = arguments[i+1]
-		}
-		order["arguments"] = named
+	named := map[string]any{}
+	for i := 0; i+1 < len(arguments); i += 2 {
+		named[arguments[i]] = arguments[i+1]
 	}
-	json.NewEncoder(c.socket).Encode(order)
+	c.send(name, named)
+}
+
+func (c *control) send(name string, arguments map[string]any) {
+	json.NewEncoder(c.socket).Encode(map[string]any{"execute": name, "arguments": arguments})
 }
 
 func (c *control) close() { c.socket.Close() }

@@ -140,6 +140,9 @@ func (g *Guest) Stop() { g.control.quit() }
 // Reset resets the machine, as its reset button would. The guest is not asked, and its memory is lost.
 func (g *Guest) Reset() { g.control.reset() }
 
+// Link plugs the machine's network in, or pulls it out.
+func (g *Guest) Link(up bool) { g.control.link(up) }
+
 // Resets returns why the machine was reset so far, in order and in QEMU's terms: `guest-reset` if the guest did it,
 // including by a panic or its watchdog; `host-qmp-system-reset` for Reset.
 func (g *Guest) Resets() []string {

@@ -34,6 +34,7 @@ type Machine struct {
 	KVM     bool          // use the host's processor; by default the processor is emulated
 	Disk    Disk          // its state disk; without one, its state is in its memory
 	Forward []Forward     // what of this host leads to it
+	Capture string        // file for what goes over its network, in the format of pcap; empty: none
 	Ports   []string      // names of extra virtio-serial ports: see Guest.Port
 	Reboots bool          // whether the machine restarts when the guest reboots; otherwise it ends
 	Wake    time.Duration // how long the kernel may take before the machine is reset; 0: DefaultWake
@@ -61,12 +62,23 @@ func (f *Forward) UnmarshalText(text []byte) error {
 
 // network returns the options for a network of the guest's own, which QEMU leads outside.
 func (m Machine) network() []string {
-	user := "user,id=net"
+	user := "user,id=" + netdev
 	for _, f := range m.Forward {
 		user += fmt.Sprintf(",hostfwd=tcp:127.0.0.1:%d-:%d", f.Host, f.Guest)
 	}
-	return []string{"-netdev", user, "-device", "virtio-net-pci,netdev=net,romfile="}
+	args := []string{"-netdev", user, "-device", "virtio-net-pci,netdev=" + netdev + ",romfile="}
+	if m.Capture != "" {
+		args = append(args, "-object", fmt.Sprintf("filter-dump,id=capture,netdev=%s,maxlen=%d,file=%s", netdev,
+			captured, value(m.Capture)))
+	}
+	return args
 }
+
+// netdev is QEMU's name for the network.
+const netdev = "net"
+
+// captured is how much of each packet is kept: its headers.
+const captured = 128
 
 // networkLine is the kernel's parameter for it: the addresses are QEMU's.
 const networkLine = "ip=10.0.2.15::10.0.2.2:255.255.255.0"
