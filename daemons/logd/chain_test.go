@@ -43,7 +43,7 @@ func chain(t *testing.T, j journal.Journal, since *audit.Head) (audit.Report, au
 	return audit.Verify(c, since), c.Head
 }
 
-func hashOf(t *testing.T, get func() ([]byte, error)) (h audit.Hash) {
+func hashOf(t testing.TB, get func() ([]byte, error)) (h audit.Hash) {
 	t.Helper()
 	raw, err := get()
 	if err != nil || len(raw) != len(h) {

@@ -25,11 +25,11 @@ func (stopped) Now() time.Time { return time.UnixMilli(1_700_000_000_000) }
 // A rig is logd with a console that can be read.
 type rig struct {
 	*vattest.Daemon
-	t       *testing.T
+	t       testing.TB
 	console string // path
 }
 
-func start(t *testing.T) *rig {
+func start(t testing.TB) *rig {
 	t.Helper()
 	r := &rig{t: t, console: filepath.Join(t.TempDir(), "console")}
 	console, err := os.Create(r.console)
@@ -41,7 +41,7 @@ func start(t *testing.T) *rig {
 	return r
 }
 
-func startOn(t *testing.T, console *os.File) *vattest.Daemon {
+func startOn(t testing.TB, console *os.File) *vattest.Daemon {
 	t.Helper()
 	d := vattest.Start(t, func(ctx context.Context, b *vat.Endowments) error {
 		return logd.Run(ctx, b, plat.Host{Clock: stopped{}})
@@ -68,7 +68,7 @@ func (r *rig) sink(sender string, grants ...string) journal.LogSink {
 
 func (r *rig) journal() journal.Journal { return journal.Journal(r.Client("Journal", "operator")) }
 
-func write(t *testing.T, sink journal.LogSink, dropped uint64, entries ...logclient.Entry) error {
+func write(t testing.TB, sink journal.LogSink, dropped uint64, entries ...logclient.Entry) error {
 	t.Helper()
 	answer, release := sink.Write(t.Context(), func(p journal.LogSink_write_Params) error {
 		p.SetDropped(dropped)
@@ -88,7 +88,7 @@ func write(t *testing.T, sink journal.LogSink, dropped uint64, entries ...logcli
 	return err
 }
 
-func mustWrite(t *testing.T, sink journal.LogSink, entries ...logclient.Entry) {
+func mustWrite(t testing.TB, sink journal.LogSink, entries ...logclient.Entry) {
 	t.Helper()
 	if err := write(t, sink, 0, entries...); err != nil {
 		t.Fatalf("cannot write: %v", err)
@@ -120,7 +120,7 @@ type record struct {
 	previous audit.Hash
 }
 
-func readRecords(t *testing.T, list journal.Record_List, err error) []record {
+func readRecords(t testing.TB, list journal.Record_List, err error) []record {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -153,7 +153,7 @@ func readRecords(t *testing.T, list journal.Record_List, err error) []record {
 }
 
 // query asks with a filter that set fills; nil asks for all.
-func query(t *testing.T, j journal.Journal, set func(journal.Filter) error) []record {
+func query(t testing.TB, j journal.Journal, set func(journal.Filter) error) []record {
 	t.Helper()
 	answer, release := j.Query(t.Context(), func(p journal.Journal_query_Params) error {
 		f, err := p.NewFilter()
