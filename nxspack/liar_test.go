@@ -2,12 +2,18 @@ package nxspack_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"nexus/libupdates/refusal"
 	"nexus/libupdates/updatestest"
 	"nexus/nxspack"
 	"nexus/oci"
@@ -71,6 +77,37 @@ func TestLyingRegistriesForPush(t *testing.T) {
 				t.Errorf("it cost %d requests", n)
 			}
 		})
+	}
+}
+
+// TestARegistryThatGoesAway breaks a transfer and then every request to take it up. These are repeated as often as the
+// pace says, not that often for each of as many tries.
+func TestARegistryThatGoesAway(t *testing.T) {
+	l, host := ocitest.Lying(t)
+	t.Chdir(t.TempDir())
+	setFile(t, "1.nxs", "1.0.0", map[string]string{"alpha": ocitest.PayloadText})
+	ref := "oci://" + host + "/demo:1"
+	succeed(t, "push", "1.nxs", ref)
+	var again atomic.Int64
+	l.Lie = func(w http.ResponseWriter, r *http.Request, _ http.Handler) bool {
+		switch payload := strings.HasSuffix(r.URL.Path, fmt.Sprintf("%x", sha256.Sum256([]byte(ocitest.PayloadText)))); {
+		case !payload:
+			return false
+		case r.Header.Get("Range") != "":
+			again.Add(1)
+		default:
+			w.Header().Set("Content-Length", strconv.Itoa(len(ocitest.PayloadText)))
+			io.WriteString(w, ocitest.PayloadText[:5])
+			http.NewResponseController(w).Flush()
+		}
+		panic(http.ErrAbortHandler)
+	}
+	o := pacedRun(t, "pull", ref, "--output", "out.nxs", "--trust", updatestest.Key(1).Public().Text())
+	if o.Reason != string(refusal.RegistryUnavailable) {
+		t.Errorf("got reason %q (%s)", o.Reason, o.Error)
+	}
+	if got, want := again.Load(), int64(1+liarPace().Retries); got != want {
+		t.Errorf("%d requests to take it up, want %d", got, want)
 	}
 }
 

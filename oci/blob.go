@@ -140,6 +140,7 @@ func (b *blob) open() error {
 	}
 	resp, err := b.client.request(b.ctx, b.entry, span, wanted...)
 	if err != nil {
+		b.broken = b.client.pace.Retries // the transport has repeated the request as often as it may
 		return err
 	}
 	b.from = resp.Body
