@@ -68,12 +68,8 @@ func (s *session) install(ctx context.Context, v intake) error {
 	}
 	defer app.done()
 	set, err := s.send(ctx, file, s.in.progress(file.name), app.stage)
-	if refusal.Of(convert.Excepted(err)) == refusal.Downgrade {
-		err = &failure{text: refusal.DetailOf(convert.Excepted(err)), reason: refusal.Downgrade,
-			hint: "`nx upgrade --downgrade FILE` goes down, where the device's policy allows it"}
-	}
 	if err != nil {
-		return cannot(v.verb, file.name, err)
+		return cannot(v.verb, file.name, s.in.advised(convert.Excepted(err)))
 	}
 	defer set.System.Release()
 	if err := set.Switch(ctx); err != nil {
@@ -88,6 +84,20 @@ func (s *session) install(ctx context.Context, v intake) error {
 			fmt.Fprintf(w, "%sed %s %s, healthy\n", pastOf(v.verb), clean(b.Name), clean(b.Version))
 		}
 	})
+}
+
+// advised adds to a refusal what to do about it, where that is not what one does for a set of the system.
+func (in *invocation) advised(err error) error {
+	f := &failure{text: refusal.DetailOf(err), reason: refusal.Of(err)}
+	switch f.reason {
+	case refusal.Downgrade:
+		f.hint = "`" + in.nx() + " upgrade --downgrade FILE` goes down, where the device's policy allows it"
+	case refusal.UntrustedPublisher, refusal.InvalidSignature:
+		f.hint = "if you trust its publisher: `" + in.nx() + " trust add --role apps PUB`"
+	default:
+		return err
+	}
+	return f
 }
 
 // pastOf is a verb, to be followed by `ed`.

@@ -91,7 +91,8 @@ func (l *lines) show(phase update.Progress_Phase, done, total, reused uint64) {
 	}
 	if quarter := uint64(4 * float64(min(done, total)) / float64(total)); quarter > l.quarter {
 		l.quarter = quarter
-		fmt.Fprintf(l.w, "%s: %d%% (%s of %s)\n", l.name, quarter*25, humanize.IBytes(done), humanize.IBytes(total))
+		percent := int(100 * float64(min(done, total)) / float64(total))
+		fmt.Fprintf(l.w, "%s: %d%% (%s of %s)\n", l.name, percent, humanize.IBytes(done), humanize.IBytes(total))
 	}
 	if phase != l.phase {
 		l.phase = phase
