@@ -31,29 +31,7 @@ func Run(ctx context.Context, b *vat.Endowments, host plat.Host) error {
 	if err := keys.start(); err != nil {
 		return err
 	}
-
-	b.Serve("Verifier", func(c vat.Client) capnp.Client {
-		if len(c.Grants) != 1 || !known(trust.Role(c.Grants[0])) {
-			log.Error("cannot serve verifier: it needs one role", "client", c.Name)
-			return capnp.Client{}
-		}
-		return capnp.Client(keystore.Verifier_ServerToClient(&verifier{keys, trust.Role(c.Grants[0])}))
-	})
-	b.Serve("TrustAnchors", func(vat.Client) capnp.Client {
-		return capnp.Client(keystore.TrustAnchors_ServerToClient(&reader{keys}))
-	})
-	b.Serve("AppVerifier", func(vat.Client) capnp.Client {
-		return capnp.Client(keystore.Verifier_ServerToClient(&verifier{keys, trust.RoleApps}))
-	})
-	b.Serve("SetAdmission", func(vat.Client) capnp.Client {
-		return capnp.Client(keystore.SetAdmission_ServerToClient(&admission{keys, trust.RoleSystem}))
-	})
-	b.Serve("AppAdmission", func(vat.Client) capnp.Client {
-		return capnp.Client(keystore.SetAdmission_ServerToClient(&admission{keys, trust.RoleApps}))
-	})
-	b.Serve("TrustReload", func(vat.Client) capnp.Client {
-		return capnp.Client(keystore.TrustReload_ServerToClient(&reloader{keys}))
-	})
+	keys.serve(b)
 	self := keystore.TrustAnchors_ServerToClient(&reader{keys})
 	defer self.Release()
 	b.OnPing(func() { vat.Served(self.List(ctx, nil)) })
@@ -62,4 +40,30 @@ func Run(ctx context.Context, b *vat.Endowments, host plat.Host) error {
 	}
 	keys.watchClock(ctx, host.Clock)
 	return nil
+}
+
+// serve serves the facets.
+func (k *keys) serve(b *vat.Endowments) {
+	b.Serve("Verifier", func(c vat.Client) capnp.Client {
+		if len(c.Grants) != 1 || !known(trust.Role(c.Grants[0])) {
+			k.log.Error("cannot serve verifier: it needs one role", "client", c.Name)
+			return capnp.Client{}
+		}
+		return capnp.Client(keystore.Verifier_ServerToClient(&verifier{k, trust.Role(c.Grants[0])}))
+	})
+	b.Serve("TrustAnchors", func(vat.Client) capnp.Client {
+		return capnp.Client(keystore.TrustAnchors_ServerToClient(&reader{k}))
+	})
+	b.Serve("AppVerifier", func(vat.Client) capnp.Client {
+		return capnp.Client(keystore.Verifier_ServerToClient(&verifier{k, trust.RoleApps}))
+	})
+	b.Serve("SetAdmission", func(vat.Client) capnp.Client {
+		return capnp.Client(keystore.SetAdmission_ServerToClient(&admission{k, trust.RoleSystem}))
+	})
+	b.Serve("AppAdmission", func(vat.Client) capnp.Client {
+		return capnp.Client(keystore.SetAdmission_ServerToClient(&admission{k, trust.RoleApps}))
+	})
+	b.Serve("TrustReload", func(vat.Client) capnp.Client {
+		return capnp.Client(keystore.TrustReload_ServerToClient(&reloader{k}))
+	})
 }

@@ -30,7 +30,26 @@ func Run(ctx context.Context, b *vat.Endowments, host plat.Host) error {
 		return err
 	}
 	go discovery.Offer(ctx, b, "Updated", log, func() capnp.Client { return s.updated(vat.Client{}) })
+	s.serve(b)
+	log.Announce(ctx, s.ready())
+	s.engine.Trial.Resume()
+	s.apps.resume()
+	go s.publisher.keep(ctx, func(err error) { log.Error("cannot publish again", "error", err) })
+	s.serveAttempts(b)
+	self := update.UpdateStatus_ServerToClient(&statusServer{service: s})
+	defer self.Release()
+	b.OnPing(func() { vat.Served(self.GetStatus(ctx, nil)) })
+	if err := b.Ready(); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	s.apps.Stop()
+	s.engine.Staging.Stop() // the slots have one writer: the next instance must not meet this one
+	return nil
+}
 
+// serve serves what can be asked for as soon as the engine is open.
+func (s *service) serve(b *vat.Endowments) {
 	b.Serve("UpdateStatus", func(vat.Client) capnp.Client {
 		status := s.status()
 		return capnp.Client(update.UpdateStatus_ServerToClient(&status))
@@ -46,10 +65,10 @@ func Run(ctx context.Context, b *vat.Endowments, host plat.Host) error {
 		recovery := &recoveryServer{s.engine.Recovery, s.engine.Staging.EndStage, callerOf(c)}
 		return capnp.Client(update.UpdateRecovery_ServerToClient(recovery))
 	})
-	log.Announce(ctx, s.ready())
-	s.engine.Trial.Resume()
-	s.apps.resume()
-	go s.publisher.keep(ctx, func(err error) { log.Error("cannot publish again", "error", err) })
+}
+
+// serveAttempts serves what takes part in attempts, once the one before, if any, was taken up.
+func (s *service) serveAttempts(b *vat.Endowments) {
 	b.Serve("HealthGate", func(vat.Client) capnp.Client {
 		gate := &gateServer{s.engine.Trial, s.engine.Installed, s.apps.endBoot}
 		return capnp.Client(update.HealthGate_ServerToClient(gate))
@@ -58,16 +77,6 @@ func Run(ctx context.Context, b *vat.Endowments, host plat.Host) error {
 	b.Serve("AppGate", func(vat.Client) capnp.Client {
 		return capnp.Client(update.AppGate_ServerToClient(newAppGate(s.apps)))
 	})
-	self := update.UpdateStatus_ServerToClient(&statusServer{service: s})
-	defer self.Release()
-	b.OnPing(func() { vat.Served(self.GetStatus(ctx, nil)) })
-	if err := b.Ready(); err != nil {
-		return err
-	}
-	<-ctx.Done()
-	s.apps.Stop()
-	s.engine.Staging.Stop() // the slots have one writer: the next instance must not meet this one
-	return nil
 }
 
 // fetcher is the daemon that brings sets for others, and knows whether they may switch.
