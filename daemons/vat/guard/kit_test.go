@@ -119,10 +119,11 @@ func doCallback(ctx context.Context, call *server.Call) error {
 	}
 	answer, release := send(ctx, p.Interface().Client(), echo,
 		func(s capnp.Struct) error { return s.SetData(1, data.Data()) })
-	defer release()
 	select {
 	case <-answer.Done():
-	case <-ctx.Done(): // a connection that closes gives up unsent calls only after its handlers have ended
+		defer release()
+	case <-ctx.Done():
+		go release() // waits for the answer, and a connection that closes gives up calls only after its handlers
 		return ctx.Err()
 	}
 	got, err := answer.Struct()
