@@ -179,11 +179,7 @@ func TestAPowerCutInAPatch(t *testing.T) {
 		t.Fatal(err)
 	}
 	var patch, payload bool
-	step := 1
-	if testing.Short() {
-		step = 5
-	}
-	for cut := 0; cut < len(whole.Ops())-len(clean.Ops()); cut += step {
+	for cut := range updatestest.Sweep(len(whole.Ops()) - len(clean.Ops())) {
 		disk := clean.Clone()
 		disk.CutAfter(cut)
 		if s, err := slots.Open(disk); err == nil {

@@ -243,7 +243,7 @@ func TestAPowerCutKeepsWholeBlocks(t *testing.T) {
 		t.Fatal(err)
 	}
 	kept := false
-	for cut := range len(whole.Ops()) {
+	for cut := range updatestest.Sweep(len(whole.Ops())) {
 		disk := clean.Clone()
 		disk.CutAfter(cut)
 		if s, err := slots.Open(disk); err == nil {
