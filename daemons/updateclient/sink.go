@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 
+	"capnproto.org/go/capnp/v3"
 	"capnproto.org/go/capnp/v3/flowcontrol"
 
 	"nexus/capnpgen/update"
@@ -87,7 +88,14 @@ func UntilEnded(ctx context.Context, facet update.UpdateStage, operator bool) er
 	return err
 }
 
+// errNoSink stands in for the sink of a stage that did not begin: an answer that is there already has none then, and
+// the library does not stream to the null capability.
+var errNoSink = errors.New("the stage has not begun")
+
 func newSink(sink update.StageSink, begun func() error, link *Link, release func()) *Sink {
+	if !sink.IsValid() {
+		sink = update.StageSink(capnp.ErrorClient(errNoSink))
+	}
 	k := &Sink{stream: sink, end: sink.AddRef(), begun: begun, link: link, release: release}
 	k.stream.SetFlowLimiter(flowcontrol.NewFixedLimiter(windowBytes))
 	return k
