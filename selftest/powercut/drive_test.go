@@ -28,6 +28,7 @@ const (
 type device struct {
 	machine qemu.Machine
 	sets    oracle.Sets
+	policy  string         // file with the policy that their programs need
 	verify  nxs.VerifyFunc // by the key of these sets
 	nx      kit.NX
 	shown   *os.File // where consoles are kept
@@ -49,12 +50,14 @@ func newDevice(t testing.TB, arch, cache, out, bin, work string) *device {
 	key, err := trust.ReadPublicKey(filepath.Join(demo, "keys", "demo.pub"))
 	kit.Must(t, err)
 	anchors := trust.NewAnchors(trust.Anchor{Role: trust.RoleSystem, Key: key})
+	policy := filepath.Join(work, "policy.toml")
+	kit.Must(t, os.WriteFile(policy, []byte(statePolicy), 0o600))
 	shown, err := os.Create(filepath.Join(work, "console.log"))
 	kit.Must(t, err)
 	t.Cleanup(func() { shown.Close() })
 	return &device{
 		machine: qemu.Machine{Arch: arch, Kernel: found, Image: image, Memory: qemu.DefaultMemory, Reboots: true},
-		sets:    brought(t, bin, demo, work), nx: kit.NX{Bin: bin, Dir: work}, shown: shown,
+		sets:    brought(t, arch, bin, demo, work), policy: policy, nx: kit.NX{Bin: bin, Dir: work}, shown: shown,
 		verify: func(message, signature []byte) (trust.PublicKey, error) {
 			return anchors.Verify(trust.RoleSystem, message, signature)
 		},

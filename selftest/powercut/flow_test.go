@@ -2,8 +2,11 @@ package powercut
 
 import (
 	"fmt"
+	"maps"
+	"strings"
 
 	"nexus/daemons/initd/machine"
+	"nexus/selftest/kit"
 	"nexus/selftest/oracle"
 )
 
@@ -18,6 +21,8 @@ type stand struct {
 	Drops      bool   // this step discards the staged set
 	Quarantine bool   // the broken set is in quarantine
 	Floor      string // the version floor
+	// what was acknowledged of the state that each version has to find: the versions that were started
+	Kept map[string][]string
 }
 
 // A flow makes a recording as it runs.
@@ -47,7 +52,8 @@ type step struct {
 }
 
 // steps returns the flow: a first start on a blank disk, an update, one that fails, two refusals, an update with a
-// version floor, a reset, a set that is staged and discarded, and a shutdown.
+// version floor, a reset, a set that is staged and discarded, and a shutdown. All but the first set have a program that
+// keeps its starts.
 func steps() []step {
 	same := func(*stand) {}
 	return []step{
@@ -55,16 +61,24 @@ func steps() []step {
 		{"the factory set is there", says("updated: ready (statefs)", 1),
 			func(s *stand) { s.Recorded, s.Active = true, factory }},
 		{"the factory set is healthy", says("init: health ok (slot a)", 1), same},
+		{"programs may keep state", permits, same},
 		{"an update is staged", types(0, "stage", second), func(s *stand) { s.Staged = second }},
 		{"the update is switched to", types(0, "switch"), func(s *stand) { s.Staged = "" }},
 		{"the update is confirmed", says("init: health ok (slot b)", 1), func(s *stand) { s.Active = second }},
+		{"its program has kept its start", started(1, second), keeps(second, second)},
 		{"a bad update has failed", types(1, "update", broken), func(s *stand) { s.Quarantine = true }},
 		{"the update is back", says("init: health ok (slot b)", 2), same},
+		{"its program has its state back", started(2, second), keeps(second, second, second)},
 		{"the bad update is refused", types(1, "stage", broken), same},
 		{"a forged update is refused", types(1, "stage", forged), same},
-		{"another update is confirmed", types(0, "update", third), func(s *stand) { s.Active = third }},
+		{"another update is confirmed", types(0, "update", third), func(s *stand) {
+			s.Active = third
+			keeps(third, s.Kept[second]...)(s)
+		}},
 		{"its watch is over", raises(second), func(s *stand) { s.Floor = second }},
+		{"its program has kept its start", started(3, third), keeps(third, second, second, third)},
 		{"the machine was reset and is healthy", resets("init: health ok (slot a)", 3), same},
+		{"its program has found its state", started(4, third), keeps(third, second, second, third, third)},
 		{"an update is staged and left", types(0, "stage", second), func(s *stand) { s.Staged = second }},
 		{"the staged update is dropped", types(0, "discard"), func(s *stand) { s.Staged, s.Drops = "", true }},
 		{"the system is down", types(0, "shutdown"), func(s *stand) { s.Drops = false }},
@@ -99,6 +113,34 @@ func types(want int, verb string, name ...string) func(*flow) error {
 			return fmt.Errorf("%s; want exit %d", v, want)
 		}
 		return nil
+	}
+}
+
+// permits sets the policy that the programs need.
+func permits(f *flow) error {
+	_, err := f.Run("policy", "set", f.device.policy)
+	return err
+}
+
+// started waits until the program that keeps state says that this start of it, of all that it knows of, is durable.
+func started(nth int, version string) func(*flow) error {
+	text := fmt.Sprintf("start %d, version %s", nth, version)
+	return func(f *flow) error {
+		return kit.Within(patience, text, func() bool {
+			v, err := f.Run("log")
+			return err == nil && strings.Contains(v.Stdout.String(), text)
+		})
+	}
+}
+
+// keeps notes what was acknowledged of the state of a version.
+func keeps(version string, starts ...string) func(*stand) {
+	return func(s *stand) {
+		s.Kept = maps.Clone(s.Kept)
+		if s.Kept == nil {
+			s.Kept = map[string][]string{}
+		}
+		s.Kept[version] = starts
 	}
 }
 

@@ -54,6 +54,8 @@ func (h *harness) settle(t testing.TB, session *session) {
 		h.was.Staged = h.sets.Known(now.Staged()).Name
 	}
 	h.ahead = nil
+	_, err = session.Run("policy", "set", h.policy) // the disk may be another one than last time
+	kit.Must(t, err)
 	for _, q := range now.Quarantine { // so that it can be staged again
 		_, err := session.Run("clear", q.IndexSHA256)
 		kit.Must(t, err)

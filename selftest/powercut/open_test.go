@@ -24,24 +24,30 @@ type found struct {
 	fresh    bool // the disk is still blank
 	recorded bool // the boot record exists
 	state    oracle.State
-	slots    map[string]string // digests of what they hold and of what is staged, in hex
-	system   string            // the folder with the slots
+	slots    map[string]string   // digests of what they hold and of what is staged, in hex
+	system   string              // the folder with the slots
+	states   map[string][]string // what each version that may run would find as its state
 	mended   []string
 }
 
-// runTool runs a program of e2fsprogs, which may end with a status up to may.
-func runTool(name string, may int, args ...string) error {
+// mended is the status of e2fsck when it has replayed the journal, or more.
+const mended = 1
+
+// runTool runs a program of e2fsprogs, which may end with a status up to may, and returns its standard output.
+func runTool(name string, may int, args ...string) (string, error) {
 	path, err := exec.LookPath(name)
 	if err != nil {
 		path = filepath.Join("/sbin", name)
 	}
 	cmd := exec.Command(path, args...)
 	cmd.Env = append(os.Environ(), "LC_ALL=C")
-	out, err := cmd.CombinedOutput()
+	var said strings.Builder
+	cmd.Stderr = &said
+	out, err := cmd.Output()
 	if status := cmd.ProcessState.ExitCode(); err != nil && (status < 0 || status > may) {
-		return fmt.Errorf("%s: %w: %s", name, err, strings.TrimSpace(string(out)))
+		return "", fmt.Errorf("%s: %w: %s", name, err, strings.TrimSpace(string(out)+said.String()))
 	}
-	return nil
+	return string(out), nil
 }
 
 // lookAt opens a disk as the next start would: the file system with e2fsck, which replays the journal and must not need
@@ -62,11 +68,17 @@ func lookAt(disk image, work string, verify nxs.VerifyFunc) (*found, error) {
 	if err := disk.store(file); err != nil {
 		return nil, err
 	}
-	const mended = 1 // status of e2fsck: it has replayed the journal, or more
-	if err := runTool("e2fsck", mended, "-f", "-p", file); err != nil {
+	if _, err := runTool("e2fsck", mended, "-f", "-p", file); err != nil {
 		return nil, err
 	}
-	if err := runTool("debugfs", 0, "-R", "rdump / "+root, file); err != nil {
+	states, err := readStates(file, work)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := runTool("debugfs", 0, "-R", "rdump / "+root, file); err != nil {
+		return nil, err
+	}
+	if err := putStates(root, states); err != nil {
 		return nil, err
 	}
 	return open(root, verify)
@@ -104,7 +116,7 @@ func open(root string, verify nxs.VerifyFunc) (*found, error) {
 		f.slots[places[i].String()] = digestOf(content)
 	}
 	f.state = stateOf(record)
-	return f, nil
+	return f, f.showStates(root, store, record)
 }
 
 // record returns the record that a start goes by, and what the slots hold then.

@@ -28,6 +28,9 @@ func (p promise) onDisk(f *found, was stand, ahead []stand) error {
 	if err := p.wholly(f); err != nil {
 		return err
 	}
+	if err := p.ownStates(f.states, was); err != nil {
+		return err
+	}
 	return p.told(f.state, was, ahead)
 }
 

@@ -11,8 +11,9 @@ import (
 	"nexus/selftest/qemu"
 )
 
-// diskSize is the size of guests' disks here, in bytes: enough for three sets, and small enough to be copied often.
-const diskSize = 48 << 20
+// diskSize is the size of guests' disks here, in bytes: enough for three sets and three generations of a state, and
+// small enough to be copied often.
+const diskSize = 72 << 20
 
 // A recording is a complete flow and every write to its disk.
 type recording struct {

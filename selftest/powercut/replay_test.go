@@ -2,6 +2,7 @@ package powercut
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -24,6 +25,23 @@ type cut struct {
 // replayed is the result of a replay.
 type replayed struct {
 	requests, barriers, cuts, distinct, fresh, mended int
+	states, twice                                     int // disks with a state, and with one for a rollback too
+}
+
+// count counts a disk that keeps the promise.
+func (d *replayed) count(f *found) {
+	switch {
+	case f.fresh:
+		d.fresh++
+	case len(f.mended) > 0:
+		d.mended++
+	}
+	switch len(f.states) {
+	case 1:
+		d.states++
+	case 2:
+		d.twice++
+	}
 }
 
 // replay checks every state in which barriers may leave the disk, and some losses in between. It returns the first one
@@ -45,13 +63,10 @@ func (r *recording) replay(ctx context.Context, seed uint64, losses int, work st
 					err = promise{sets: r.device.sets}.onDisk(f, was, ahead)
 				}
 				mu.Lock()
-				switch {
-				case err != nil && failed == nil:
+				if err == nil {
+					done.count(f)
+				} else if failed == nil {
 					failed = r.keep(c, err, work)
-				case err == nil && f.fresh:
-					done.fresh++
-				case err == nil && len(f.mended) > 0:
-					done.mended++
 				}
 				mu.Unlock()
 			}
@@ -167,5 +182,10 @@ func (r *recording) bootFrom(ctx context.Context, c cut, work string) error {
 	if was.Made && session.Count(machine.LineNewDisk) > 0 {
 		return fmt.Errorf("the disk was formatted again")
 	}
-	return promise{sets: r.device.sets, mayFail: true}.told(now, was, ahead)
+	p := promise{sets: r.device.sets, mayFail: true}
+	if err := p.told(now, was, ahead); err != nil {
+		return err
+	}
+	states, err := session.toldStates(now)
+	return errors.Join(err, p.ownStates(states, was))
 }

@@ -2,6 +2,7 @@ package powercut
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -19,13 +20,36 @@ const (
 	forged  = "bad signature"
 )
 
-// brought returns the sets: those of the demo for an architecture, and one more that is packed from its bundles.
-func brought(t testing.TB, bin, from, work string) oracle.Sets {
-	sets := append(oracle.Demo(from), &oracle.Set{Name: third, File: filepath.Join(work, "system-v"+third+".nxs"),
-		Version: third})
+// brought returns the sets: those of the demo for an architecture, and one more. All but the first have the healthy
+// services of the demo, and a program that keeps state, which exits in the broken one.
+func brought(t testing.TB, arch, bin, from, work string) oracle.Sets {
+	sets := append(oracle.Demo(from), &oracle.Set{Name: third, Version: third})
 	p := demo.Packer{Bin: bin, Key: filepath.Join(from, "keys", "demo")}
-	kit.Must(t, p.Set(filepath.Join(from, "work", second, "bundles"), third, sets.Named(third).File,
-		fmt.Sprintf("version_floor = %q", second)))
+	for _, s := range []struct {
+		version, mode string
+		index         []string
+	}{
+		{second, "", nil}, {broken, "exit", nil}, {third, "", []string{fmt.Sprintf("version_floor = %q", second)}},
+	} {
+		dir := filepath.Join(work, s.version)
+		in, program := filepath.Join(dir, "bundles"), filepath.Join(dir, counter)
+		kit.Must(t, os.CopyFS(in, os.DirFS(filepath.Join(from, "work", second, "bundles"))))
+		kit.Must(t, p.Run("env", "GOOS=linux", "GOARCH="+arch, "go", "build", "-trimpath", "-buildvcs=false",
+			"-ldflags=-s -w -X main.version="+s.version+" -X main.mode="+s.mode, "-o", program,
+			"nexus/selftest/demo/counter"))
+		m := demo.Manifest{Name: counter, Version: s.version, Abilities: demo.Plain, Caps: `"state:1MiB"`}
+		kit.Must(t, p.Bundle(m, program, in))
+		set := sets.Named(s.version)
+		set.File = filepath.Join(dir, "system.nxs")
+		kit.Must(t, p.Set(in, s.version, set.File, s.index...))
+	}
 	kit.Must(t, sets.Load())
 	return sets
 }
+
+// statePolicy lets that program keep state.
+const statePolicy = `[[allow]]
+publisher = "*"
+bundle = "counter"
+powers = ["state:1MiB"]
+`

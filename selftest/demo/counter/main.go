@@ -1,15 +1,14 @@
-// Command counter counts its starts in the folder that it is given for its state, and says how often it was started. It
-// knows nothing of this system but that folder.
+// Command counter keeps the version of each of its starts in the folder that it is given for its state, and says how
+// often it was started. It knows nothing of this system but that folder.
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"syscall"
 )
 
@@ -37,21 +36,24 @@ func main() {
 	<-end
 }
 
-// next counts one more start, durably and in one step: a cut leaves the old number or the new one.
+// next adds a line with this version to those of the starts before, durably and in one step: a cut leaves the old lines
+// or the new ones. It returns their number.
 func next(dir string) (int, error) {
-	name := filepath.Join(dir, "count")
+	name := filepath.Join(dir, "starts")
 	text, err := os.ReadFile(name)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return 0, err
 	}
-	count, _ := strconv.Atoi(strings.TrimSpace(string(text)))
-	count++
+	text = fmt.Appendln(text, version)
 	f, err := os.Create(name + ".new")
 	if err != nil {
 		return 0, err
 	}
-	fmt.Fprintln(f, count)
-	return count, errors.Join(f.Sync(), f.Close(), os.Rename(name+".new", name), syncFolder(dir))
+	if _, err := f.Write(text); err != nil {
+		return 0, errors.Join(err, f.Close())
+	}
+	err = errors.Join(f.Sync(), f.Close(), os.Rename(name+".new", name), syncFolder(dir))
+	return bytes.Count(text, []byte("\n")), err
 }
 
 // syncFolder makes the names in a folder durable: without it a power cut may undo a rename.
