@@ -72,8 +72,8 @@ func TestReplay(t *testing.T) {
 		t.Logf("recorded %d requests, %d stands, in %s", len(r.writes), len(r.stands), lap())
 		done, err := r.replay(t.Context(), *seed, *losses, work)
 		kit.Must(t, err)
-		t.Logf("%d barriers, %d cuts, %d of them different; blank %d, mended by the start %d; with a state %d, and with "+
-			"one for a rollback too %d; 0 violations, in %s", done.barriers, done.cuts, done.distinct, done.fresh,
+		t.Logf("%d barriers, %d cuts, %d of them different; blank %d, mended by the start %d; with one state %d, with "+
+			"another one, for a rollback, %d; 0 violations, in %s", done.barriers, done.cuts, done.distinct, done.fresh,
 			done.mended, done.states, done.twice, lap())
 		if done.states == 0 || done.twice == 0 {
 			t.Error("no cut met a program with a state, or none met one that could be rolled back")

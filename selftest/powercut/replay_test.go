@@ -25,7 +25,7 @@ type cut struct {
 // replayed is the result of a replay.
 type replayed struct {
 	requests, barriers, cuts, distinct, fresh, mended int
-	states, twice                                     int // disks with a state, and with one for a rollback too
+	states, twice                                     int // disks with one state, and with another one, for a rollback
 }
 
 // count counts a disk that keeps the promise.

@@ -21,15 +21,17 @@ const (
 )
 
 // brought returns the sets: those of the demo for an architecture, and one more. All but the first have the healthy
-// services of the demo, and a program that keeps state, which exits in the broken one.
+// services of the demo, and a program that keeps state. In the broken one it exits once it has done so; its manifest
+// says there that it tells whether it is healthy, which it never does, so it cannot be taken for healthy before.
 func brought(t testing.TB, arch, bin, from, work string) oracle.Sets {
 	sets := append(oracle.Demo(from), &oracle.Set{Name: third, Version: third})
 	p := demo.Packer{Bin: bin, Key: filepath.Join(from, "keys", "demo")}
 	for _, s := range []struct {
-		version, mode string
-		index         []string
+		version, mode, abilities string
+		index                    []string
 	}{
-		{second, "", nil}, {broken, "exit", nil}, {third, "", []string{fmt.Sprintf("version_floor = %q", second)}},
+		{second, "", demo.Plain, nil}, {broken, "exit", demo.Native, nil},
+		{third, "", demo.Plain, []string{fmt.Sprintf("version_floor = %q", second)}},
 	} {
 		dir := filepath.Join(work, s.version)
 		in, program := filepath.Join(dir, "bundles"), filepath.Join(dir, counter)
@@ -37,7 +39,7 @@ func brought(t testing.TB, arch, bin, from, work string) oracle.Sets {
 		kit.Must(t, p.Run("env", "GOOS=linux", "GOARCH="+arch, "go", "build", "-trimpath", "-buildvcs=false",
 			"-ldflags=-s -w -X main.version="+s.version+" -X main.mode="+s.mode, "-o", program,
 			"nexus/selftest/demo/counter"))
-		m := demo.Manifest{Name: counter, Version: s.version, Abilities: demo.Plain, Caps: `"state:1MiB"`}
+		m := demo.Manifest{Name: counter, Version: s.version, Abilities: s.abilities, Caps: `"state:1MiB"`}
 		kit.Must(t, p.Bundle(m, program, in))
 		set := sets.Named(s.version)
 		set.File = filepath.Join(dir, "system.nxs")
