@@ -117,7 +117,7 @@ func TestFetchEndsAtOnce(t *testing.T) {
 	}
 }
 
-// endFetch ends a fetch. That it ends is no matter of its own bounds: they are minutes.
+// endFetch ends a fetch. The bounds of the fetch itself are minutes, so they are not what ends it.
 func (r *crashRig) endFetch(t *testing.T, fetch *verbRun, by string) {
 	t.Helper()
 	want := "interrupted"

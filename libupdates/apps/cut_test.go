@@ -102,16 +102,24 @@ func (c change) holds(d *device, disk *durabletest.Disk, newBoot, done bool) err
 	return nil
 }
 
+// made makes the change on a new device. It returns the disk as it was before, and how many operations it had seen
+// then.
+func (c change) made(t *testing.T) (d *device, base *durabletest.Disk, began int) {
+	t.Helper()
+	d = newDevice(t)
+	c.before(d)
+	base = d.disk.Clone()
+	d.start(base.Clone(), false)
+	began = len(d.disk.Ops())
+	must(t, c.do(d))
+	return d, base, began
+}
+
 // The power is cut, or the process killed, after every operation of every change.
 func TestCutAtEveryOperation(t *testing.T) {
 	for _, c := range changes() {
 		t.Run(c.name, func(t *testing.T) {
-			d := newDevice(t)
-			c.before(d)
-			base := d.disk.Clone()
-			d.start(base.Clone(), false)
-			began := len(d.disk.Ops())
-			must(t, c.do(d))
+			d, base, began := c.made(t)
 			var points []int
 			for _, n := range d.disk.Changes() {
 				if n >= began {
@@ -143,12 +151,7 @@ func TestCutAtEveryOperation(t *testing.T) {
 func TestFullDisk(t *testing.T) {
 	for _, c := range changes() {
 		t.Run(c.name, func(t *testing.T) {
-			d := newDevice(t)
-			c.before(d)
-			base := d.disk.Clone()
-			d.start(base.Clone(), false)
-			began := len(d.disk.Ops())
-			must(t, c.do(d))
+			d, base, began := c.made(t)
 			total := len(d.disk.Ops()) - began
 			for n := range updatestest.Sweep(total) {
 				d.start(base.Clone(), false)

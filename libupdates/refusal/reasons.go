@@ -124,7 +124,7 @@ const (
 // Reasons about apps.
 const (
 	NameTaken    Reason = "name-taken"    // a bundle of the system, or another app, has this name
-	UnknownApp   Reason = "unknown-app"   // there is no app of this name
+	UnknownApp   Reason = "unknown-app"   // no app with this name is installed
 	AppsTogether Reason = "apps-together" // apps that came in one set are upgraded and uninstalled together
 	TooManyApps  Reason = "too-many-apps" // the device has no room for another app
 )

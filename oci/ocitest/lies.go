@@ -395,7 +395,7 @@ func DeltaLies(index, patch string) []Case {
 	}
 }
 
-// ListByAPI is no lie: it answers by the referrers API what the registry has under a tag.
+// ListByAPI does not lie: it serves by the referrers API what the registry has under a tag.
 func ListByAPI() Lie {
 	return about("/referrers/", func(w http.ResponseWriter, r *http.Request, honest http.Handler) {
 		asked := r.Clone(r.Context())
