@@ -23,7 +23,7 @@ type change struct {
 
 	clean map[string]*durabletest.Disk // by version of slot b: the disk as it is when nothing has gone wrong
 	looks map[string][]string          // snapshots of these disks
-	held  map[string]bool              // disks on which the promise was seen to hold; see survives
+	held  durabletest.Checked
 }
 
 // changes are on a disk without fs-verity. Those that write payloads in other ways are on one with it, too.
@@ -67,7 +67,7 @@ func changesOn(t *testing.T, empty func() *durabletest.Disk) []change {
 	for i, c := range list {
 		list[i].clean = map[string]*durabletest.Disk{c.from: diskHolding(t, empty(), c.from),
 			c.to: diskHolding(t, empty(), c.to)}
-		list[i].looks, list[i].held = map[string][]string{}, map[string]bool{}
+		list[i].looks, list[i].held = map[string][]string{}, durabletest.Checked{}
 		for version, disk := range list[i].clean {
 			list[i].looks[version] = disk.Snapshot()
 		}
@@ -129,21 +129,9 @@ func (c change) holds(d *durabletest.Disk, done bool) error {
 	return nil
 }
 
-// survives checks the promise on every disk that a power cut may leave. Most cuts leave what another one left as well,
-// which is checked once.
+// survives checks the promise on every disk that a power cut may leave.
 func (c change) survives(d *durabletest.Disk, done bool) error {
-	for _, outcome := range durabletest.Outcomes() {
-		left := d.Reboot(outcome)
-		look := fmt.Sprint(done, left.Snapshot())
-		if c.held[look] {
-			continue
-		}
-		if err := c.holds(left, done); err != nil {
-			return fmt.Errorf("%s: %w", outcome.Name, err)
-		}
-		c.held[look] = true
-	}
-	return nil
+	return c.held.EveryOutcome(d, done, func(left *durabletest.Disk) error { return c.holds(left, done) })
 }
 
 // difference returns the lines that are in only one of the snapshots, each with a sign.

@@ -2,6 +2,7 @@ package updater
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -209,47 +210,55 @@ func TestCutEveryStep(t *testing.T) {
 		},
 	} {
 		t.Run(step.name, func(t *testing.T) {
+			d := newDeviceOn()
+			d.config.Clock = fixedClock{} // cuts that leave the same leave the same times
 			disk := newDisk(t)
-			d := mustBoot(t, disk, &medium{})
+			must(t, d.boot(disk, d.medium))
 			d.confirm(t, "1.0.0")
 			d.confirm(t, "1.1.0")
 			step.prepare(d)
-			before := d.Record()
-			base := disk.Clone()
+			before, base, memory := d.Record(), disk.Clone(), slices.Clone(d.medium.raw)
+			checked := durabletest.Checked{}
 			for n, done := 0, false; !done; n++ {
-				for _, outcome := range durabletest.Outcomes() {
-					memory := &medium{raw: slices.Clone(d.medium.raw)}
-					disk := base.Clone()
-					must(t, d.boot(disk, memory))
-					disk.CutAfter(n)
-					done = step.do(d) == nil && !disk.MetCut()
+				disk := base.Clone()
+				must(t, d.boot(disk, &medium{raw: slices.Clone(memory)}))
+				disk.CutAfter(n)
+				done = step.do(d) == nil && !disk.MetCut()
+				err := checked.EveryOutcome(disk, done, func(left *durabletest.Disk) error {
 					next := newDeviceOn()
-					if err := next.boot(disk.Reboot(outcome), next.medium); err != nil {
-						t.Fatalf("cut after operation %d, %s: %v", n, outcome.Name, err)
+					if err := next.boot(left, next.medium); err != nil {
+						return err
 					}
-					after := next.Record()
-					if done && step.same(before, after) {
-						t.Fatalf("cut after operation %d, %s: the step was reported done and is lost: %+v", n,
-							outcome.Name, after)
+					if after := next.Record(); done && step.same(before, after) {
+						return fmt.Errorf("the step was reported done and is lost: %+v", after)
 					}
-					if after.Pending == bootctl.None && after.Active == before.Active && after.Slots != before.Slots {
-						t.Fatalf("cut after operation %d, %s: the slots were %+v and are %+v", n, outcome.Name,
-							before.Slots, after.Slots)
-					}
-					active := after.Slot(after.Active)
-					if !active.Good || after.IsQuarantined(active.Digest) || after.Boot < before.Boot {
-						t.Fatalf("cut after operation %d, %s: the record is %+v", n, outcome.Name, after)
-					}
-					for _, slot := range []bootctl.Slot{bootctl.A, bootctl.B, bootctl.Staged} {
-						if after.Slot(slot).IsEmpty() {
-							continue
-						}
-						if err := next.Trial.inspector.verify(t.Context(), slot); err != nil {
-							t.Fatalf("cut after operation %d, %s: %v", n, outcome.Name, err)
-						}
-					}
+					return next.tookUp(t.Context(), before)
+				})
+				if err != nil {
+					t.Fatalf("cut after operation %d, %v", n, err)
 				}
 			}
 		})
 	}
+}
+
+// tookUp checks the record that a device has taken up after a cut, and what its slots hold.
+func (d *device) tookUp(ctx context.Context, before bootctl.Record) error {
+	after := d.Record()
+	if after.Pending == bootctl.None && after.Active == before.Active && after.Slots != before.Slots {
+		return fmt.Errorf("the slots were %+v and are %+v", before.Slots, after.Slots)
+	}
+	active := after.Slot(after.Active)
+	if !active.Good || after.IsQuarantined(active.Digest) || after.Boot < before.Boot {
+		return fmt.Errorf("the record is %+v", after)
+	}
+	for _, slot := range []bootctl.Slot{bootctl.A, bootctl.B, bootctl.Staged} {
+		if after.Slot(slot).IsEmpty() {
+			continue
+		}
+		if err := d.Trial.inspector.verify(ctx, slot); err != nil {
+			return err
+		}
+	}
+	return nil
 }
