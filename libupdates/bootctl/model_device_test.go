@@ -153,8 +153,16 @@ type recordKey struct {
 	sets                    [2]byte
 	good                    [2]bool
 	quarantined             uint8 // a bit for each set
-	floor                   string
+	floor                   byte  // the set that has it as its version
 	damaged                 [2]bool
+}
+
+// floorOf is the set whose version the floor is, 0 for none.
+func floorOf(r bootctl.Record) byte {
+	if r.Floor == "" {
+		return 0
+	}
+	return r.Floor[len("1.")] - '0'
 }
 
 func keyOf(r bootctl.Record) recordKey {
@@ -165,7 +173,7 @@ func keyOf(r bootctl.Record) recordKey {
 		ordered: r.EndOrdered && r.Begun() && (r.Pending != bootctl.None || r.WatchLeft > 0),
 		sets:    [2]byte{number(r.Slots[0].Digest), number(r.Slots[1].Digest)},
 		good:    [2]bool{r.Slots[0].Good, r.Slots[1].Good},
-		floor:   r.Floor,
+		floor:   floorOf(r),
 		damaged: [2]bool{r.Slots[0].Damage != "", r.Slots[1].Damage != ""},
 	}
 	for _, q := range r.Quarantine {

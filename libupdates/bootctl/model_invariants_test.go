@@ -38,8 +38,8 @@ func ofStates(m machine) []invariant[device] {
 }
 
 // ofSteps are the invariants of every step.
-func ofSteps() []invariant[step] {
-	return []invariant[step]{
+func ofSteps() []invariant[*step] {
+	return []invariant[*step]{
 		{"a refusal has a reason and changes nothing", refusalChangesNothing},
 		{"an attempt runs the set that its record names, and no set on trial that is quarantined",
 			attemptRunsWhatItCounts},
@@ -173,11 +173,11 @@ func loadIsStable(m machine) func(device) bool {
 	}
 }
 
-func refusalChangesNothing(s step) bool {
+func refusalChangesNothing(s *step) bool {
 	return s.err == nil || (refusal.Of(s.err) != refusal.IO && !s.changed)
 }
 
-func attemptRunsWhatItCounts(s step) bool {
+func attemptRunsWhatItCounts(s *step) bool {
 	if s.op != bootctl.OpAttempt || s.outcome != done || !s.after.up {
 		return true
 	}
@@ -187,7 +187,7 @@ func attemptRunsWhatItCounts(s step) bool {
 		(r.Pending == bootctl.None || !r.IsQuarantined(c.Digest))
 }
 
-func nothingBarredIsAttempted(s step) bool {
+func nothingBarredIsAttempted(s *step) bool {
 	r := s.after.kept
 	if s.op != bootctl.OpAttempt || s.outcome != done || !s.after.up {
 		return true
@@ -197,7 +197,7 @@ func nothingBarredIsAttempted(s step) bool {
 	return !r.IsQuarantined(c.Digest) && (r.Floor == "" || c.IsEmpty() || c.Version >= r.Floor)
 }
 
-func nothingDamagedIsCommitted(s step) bool {
+func nothingDamagedIsCommitted(s *step) bool {
 	r := s.before.kept
 	if s.op != bootctl.OpCommit || s.err != nil || r.HealthOK {
 		return true
@@ -209,7 +209,7 @@ func nothingDamagedIsCommitted(s step) bool {
 		(held != 0 || s.before.proven[slot-bootctl.A] == 0 || s.before.hurt)
 }
 
-func damageIsNotTheSets(s step) bool {
+func damageIsNotTheSets(s *step) bool {
 	before, after := s.before.kept, s.after.kept
 	if s.op == "" {
 		before, _, _ = s.before.copies() // a start goes by what it reads
@@ -228,7 +228,7 @@ func damageIsNotTheSets(s step) bool {
 	return true
 }
 
-func triesOnlyGoDown(s step) bool {
+func triesOnlyGoDown(s *step) bool {
 	before, after := s.before.kept, s.after.kept
 	if s.op == "" {
 		before, _, _ = s.before.copies() // a start goes by what it reads
@@ -251,7 +251,7 @@ func givesBack(r bootctl.Record) uint8 {
 }
 
 // givenBack is what a step that is a start gave back.
-func givenBack(s step) uint8 {
+func givenBack(s *step) uint8 {
 	if !s.cut {
 		return 0
 	}
@@ -259,7 +259,7 @@ func givenBack(s step) uint8 {
 	return givesBack(newest)
 }
 
-func startGivesBackWhatWasOrdered(s step) bool {
+func startGivesBackWhatWasOrdered(s *step) bool {
 	if !s.cut || s.forgets || broken(s) || s.after.down {
 		return true
 	}
@@ -269,14 +269,14 @@ func startGivesBackWhatWasOrdered(s step) bool {
 		(is.WatchLeft == 0 || is.WatchLeft == was.WatchLeft+givenBack(s))
 }
 
-func ordersEnd(s step) bool {
+func ordersEnd(s *step) bool {
 	if s.outcome != done || s.op != bootctl.OpAttempt && !s.cut || s.after.down {
 		return true
 	}
 	return !s.after.kept.EndOrdered
 }
 
-func commitIsOfTheAttempt(s step) bool {
+func commitIsOfTheAttempt(s *step) bool {
 	if s.op != bootctl.OpCommit || s.err != nil {
 		return true
 	}
@@ -285,7 +285,7 @@ func commitIsOfTheAttempt(s step) bool {
 		s.before.runs == number(r.Slot(r.Running()).Digest)
 }
 
-func activeMovesForAReason(s step) bool {
+func activeMovesForAReason(s *step) bool {
 	before, after := s.before.kept, s.after.kept
 	if s.op == "" || before.Active == after.Active {
 		return true
@@ -303,7 +303,7 @@ func activeMovesForAReason(s step) bool {
 	}
 }
 
-func leftSetIsQuarantined(s step) bool {
+func leftSetIsQuarantined(s *step) bool {
 	before, after := s.before.kept, s.after.kept
 	if s.op == "" || before.Pending == bootctl.None || after.Pending != bootctl.None || s.op == bootctl.OpCommit ||
 		s.op == bootctl.OpDamaged {
@@ -314,7 +314,7 @@ func leftSetIsQuarantined(s step) bool {
 		(left == before.Slot(before.Active).Digest || after.IsQuarantined(left) != s.blameless())
 }
 
-func leftWatchIsQuarantined(s step) bool {
+func leftWatchIsQuarantined(s *step) bool {
 	before, after := s.before.kept, s.after.kept
 	if s.op == "" || before.WatchLeft == 0 || before.Active == after.Active || s.op == bootctl.OpDamaged {
 		return true
@@ -323,32 +323,32 @@ func leftWatchIsQuarantined(s step) bool {
 }
 
 // blameless reports whether the step left a set for what was not its fault.
-func (s step) blameless() bool {
+func (s *step) blameless() bool {
 	others := []refusal.Reason{refusal.CoreNotReady, refusal.Hindered, refusal.Revoked}
 	return slices.Contains(others, s.after.kept.LastRollback.Reason)
 }
 
-func watchNeedsACommit(s step) bool {
+func watchNeedsACommit(s *step) bool {
 	// what a start may give back is another rule
 	return s.op == "" || s.op == bootctl.OpCommit || s.after.kept.WatchLeft <= s.before.kept.WatchLeft
 }
 
-func quarantineIsKept(s step) bool {
+func quarantineIsKept(s *step) bool {
 	if s.op == "" || s.op == bootctl.OpClear {
 		return true
 	}
 	return keyOf(s.before.kept).quarantined&^keyOf(s.after.kept).quarantined == 0
 }
 
-func numbersGrow(s step) bool {
+func numbersGrow(s *step) bool {
 	before, after := s.before.kept, s.after.kept
 	return s.op == "" || (before.Boot <= after.Boot && before.StageSerial <= after.StageSerial)
 }
 
 // broken reports whether the step is a start that could not read what was written last.
-func broken(s step) bool { return s.op == "" && s.after.hurt && !s.before.hurt }
+func broken(s *step) bool { return s.op == "" && s.after.hurt && !s.before.hurt }
 
-func startKeepsTheRecord(s step) bool {
+func startKeepsTheRecord(s *step) bool {
 	if s.op != "" || s.forgets || broken(s) || s.after.down {
 		return true
 	}
@@ -374,7 +374,7 @@ func nothingIsBelowTheFloor(d device) bool {
 	})(d)
 }
 
-func floorMovesForAReason(s step) bool {
+func floorMovesForAReason(s *step) bool {
 	before, after := s.before.kept, s.after.kept
 	switch {
 	case s.op == "" || before.Floor == after.Floor || s.outcome != done:
@@ -386,7 +386,7 @@ func floorMovesForAReason(s step) bool {
 	}
 }
 
-func nothingGoesToDamage(s step) bool {
+func nothingGoesToDamage(s *step) bool {
 	before, after := s.before.kept, s.after.kept
 	if s.op == "" {
 		return true
@@ -397,11 +397,11 @@ func nothingGoesToDamage(s step) bool {
 	return (goes(before.Active, after.Active) || s.op == bootctl.OpCommit) && goes(before.Pending, after.Pending)
 }
 
-func bootsBeginWithNothing(s step) bool {
+func bootsBeginWithNothing(s *step) bool {
 	return !s.cut || s.after.down || !s.after.kept.Begun() && !s.after.kept.HealthOK && s.after.runs == 0
 }
 
-func trialNeedsASwitch(s step) bool {
+func trialNeedsASwitch(s *step) bool {
 	before, after := s.before.kept, s.after.kept
 	if s.op == "" || after.Pending == bootctl.None || before.Pending == after.Pending {
 		return true
@@ -410,7 +410,7 @@ func trialNeedsASwitch(s step) bool {
 		s.number == before.StageSerial
 }
 
-func slotsChangeBySwitch(s step) bool {
+func slotsChangeBySwitch(s *step) bool {
 	for _, slot := range []bootctl.Slot{bootctl.A, bootctl.B} {
 		was, is := s.before.on(slot), s.after.on(slot)
 		if was == is || s.op == opFactory || s.op == "" && s.after.hurt && !s.before.hurt {
@@ -427,7 +427,7 @@ func slotsChangeBySwitch(s step) bool {
 
 // watchIsKept holds a watch, and what it could return to, against the steps that must not cost it. What the slots lost
 // before is another matter.
-func watchIsKept(s step) bool {
+func watchIsKept(s *step) bool {
 	before, after := s.before.kept, s.after.kept
 	for _, slot := range []bootctl.Slot{bootctl.A, bootctl.B} {
 		if s.before.on(slot) != number(before.Slot(slot).Digest) {

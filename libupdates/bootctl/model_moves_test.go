@@ -32,9 +32,9 @@ type doing struct {
 	last   func(device) device // what follows once the record is durable
 }
 
-// try applies an operation with every outcome of its write. The owner decides about what the slots hold now: a step
-// before may have changed a slot and failed to record it.
-func (d device) try(m machine, do doing) []step {
+// try applies an operation with every outcome of its write, and hands each step on. The owner decides about what the
+// slots hold now: a step before may have changed a slot and failed to record it.
+func (d device) try(m machine, do doing, each func(*step)) {
 	s := step{name: do.name, op: do.op, number: do.number, before: d}
 	seen, _ := d.kept.Reconcile(d.found(m))
 	next, err := do.decide(seen)
@@ -42,7 +42,8 @@ func (d device) try(m machine, do doing) []step {
 		s.err = err
 		s.after = d
 		s.changed = !reflect.DeepEqual(next, seen)
-		return []step{s}
+		each(&s)
+		return
 	}
 	ready := d
 	if do.first != nil {
@@ -51,7 +52,6 @@ func (d device) try(m machine, do doing) []step {
 	if do.op == bootctl.OpCommit {
 		ready = ready.prove(d.kept.Running()) // the verdict is given, whatever becomes of the record of it
 	}
-	var steps []step
 	for _, o := range outcomes() {
 		s.outcome, s.after = o, ready.save(next, o)
 		if o == done {
@@ -60,33 +60,32 @@ func (d device) try(m machine, do doing) []step {
 		if o == done && do.last != nil {
 			s.after = do.last(s.after)
 		}
-		steps = append(steps, s)
+		each(&s)
 	}
 	switch do.op {
 	case bootctl.OpDiscard: // the record was first, and the set could not be removed
 		s.name, s.outcome, s.after = do.name+", set kept", done, ready.save(next, done)
-		steps = append(steps, s)
+		each(&s)
 	case bootctl.OpSwitch: // the record was first, and the links could not follow at once
 		s.name, s.outcome, s.after = do.name+", links kept", done, ready.save(next, done)
-		steps = append(steps, s)
+		each(&s)
 	}
-	return steps
 }
 
-// moves returns everything that can happen to a device: what operators and initd ask for, and what fails.
-func (d device) moves(m machine) []step {
-	var steps []step
+// moves hands on everything that can happen to a device: what operators and initd ask for, and what fails. The step is
+// good until the next one.
+func (d device) moves(m machine, each func(*step)) {
 	switch {
 	case d.down:
 	case d.doubt:
-		steps = d.try(m, settle())
+		d.try(m, settle(), each)
 	default:
 		placed := d.place(d.kept)
 		for _, do := range slices.Concat(placed.operator(m), placed.gate(), placed.floors(m), placed.rots(m)) {
-			steps = append(steps, placed.try(m, do)...)
+			placed.try(m, do, each)
 		}
 	}
-	return append(steps, d.starts(m)...)
+	d.starts(m, each)
 }
 
 // settle is what the owner does after a write that failed, before it touches anything else: it writes again what it

@@ -1,10 +1,6 @@
 package bootctl_test
 
-import (
-	"fmt"
-
-	"nexus/libupdates/bootctl"
-)
+import "nexus/libupdates/bootctl"
 
 // A machine says what is finite about a search.
 type machine struct {
@@ -34,17 +30,16 @@ func (m medium) String() string {
 		"staged set lost"}[m]
 }
 
-// starts are the ways in which the owner of the record dies, with everything or alone, and comes back.
-func (d device) starts(m machine) []step {
-	var steps []step
-	start := func(name string, o outcome, after device) {
-		steps = append(steps, step{name: name, outcome: o, before: d, after: after})
-	}
+// starts hands on the ways in which the owner of the record dies, with everything or alone, and comes back.
+func (d device) starts(m machine, each func(*step)) {
+	s := step{name: "restart", before: d}
 	for _, o := range outcomes() {
 		if o != linked {
-			start("restart", o, d.restart(m, o))
+			s.outcome, s.after = o, d.restart(m, o)
+			each(&s)
 		}
 	}
+	s.cut, s.forgets = true, !m.disk
 	faults := []medium{sound}
 	if !d.hurt {
 		faults = append(faults, lostA, lostB, lostStaged)
@@ -55,12 +50,11 @@ func (d device) starts(m machine) []step {
 	for _, fault := range faults {
 		for _, o := range outcomes() {
 			if o == done || (m.disk && o != linked) {
-				start(fmt.Sprintf("cut, %s", fault), o, d.cut(m, fault, o))
-				steps[len(steps)-1].cut, steps[len(steps)-1].forgets = true, !m.disk
+				s.name, s.outcome, s.after = "cut, "+fault.String(), o, d.cut(m, fault, o)
+				each(&s)
 			}
 		}
 	}
-	return steps
 }
 
 // restart is what a new owner does while the system goes on: it reads, and publishes again what its predecessor had

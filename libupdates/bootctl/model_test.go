@@ -65,7 +65,7 @@ type search struct {
 	steps   int
 	refused map[refusal.Reason]int
 	states  []invariant[device]
-	moves   []invariant[step]
+	moves   []invariant[*step]
 }
 
 func newSearch(m machine) *search {
@@ -78,15 +78,18 @@ func newSearch(m machine) *search {
 
 // A way is the last step to a state, and the way before it.
 type way struct {
-	by   string
+	last string
 	from *way
 }
+
+// then is the way that goes on with a step.
+func (w *way) then(s *step) *way { return &way{s.name + " (" + s.outcome.String() + ")", w} }
 
 // String tells the steps, one line each.
 func (w *way) String() string {
 	var steps []string
 	for ; w != nil; w = w.from {
-		steps = append(steps, w.by)
+		steps = append(steps, w.last)
 	}
 	slices.Reverse(steps)
 	return strings.Join(steps, "\n  ")
@@ -103,7 +106,7 @@ func (s *search) run(t *testing.T) {
 	t.Helper()
 	first := start()
 	s.seen[first.key()] = true
-	for level := []place{{first, &way{by: "start"}}}; len(level) > 0; {
+	for level := []place{{first, &way{last: "start"}}}; len(level) > 0; {
 		var next []place
 		for _, at := range level {
 			next = append(next, s.leave(t, at)...)
@@ -118,30 +121,30 @@ func (s *search) leave(t *testing.T, at place) []place {
 	s.records[keyOf(at.kept)] = at.kept
 	s.copies[at.copiesKey()] = at.device
 	var reached []place
-	for _, move := range at.device.moves(s.machine) {
+	at.device.moves(s.machine, func(move *step) {
 		s.steps++
-		to := &way{move.name + " (" + move.outcome.String() + ")", at.way}
 		for _, i := range s.moves {
 			if !i.holds(move) {
-				t.Fatalf("violated: %s\n  %s\nbefore %+v\nafter  %+v", i.says, to, at.key(), move.after.key())
+				t.Fatalf("violated: %s\n  %s\nbefore %+v\nafter  %+v", i.says, at.then(move), at.key(), move.after.key())
 			}
 		}
 		if move.err != nil {
 			s.refused[refusal.Of(move.err)]++
-			continue
+			return
 		}
 		key := move.after.key()
 		if s.seen[key] {
-			continue
+			return
 		}
 		s.seen[key] = true
+		to := at.then(move)
 		for _, i := range s.states {
 			if !i.holds(move.after) {
 				t.Fatalf("violated: %s\n  %s\nstate %+v", i.says, to, key)
 			}
 		}
 		reached = append(reached, place{move.after, to})
-	}
+	})
 	return reached
 }
 
