@@ -198,7 +198,7 @@ func explain(err error) failure {
 func hintFor(reason refusal.Reason) string {
 	switch reason {
 	case refusal.ArchiveTooLarge, refusal.PayloadTooLarge:
-		return "--limit-archive and --limit-payload set the limits, to at most 16GiB"
+		return "--limit-payload, and for sets --limit-archive, sets the limit, to at most 16GiB"
 	case refusal.UntrustedPublisher:
 		return "if you trust its publisher, name it with --trust"
 	case refusal.Unsigned, refusal.InvalidSignature:

@@ -49,12 +49,12 @@ func notUstar(block []byte) error {
 			return bad("it is compressed with %s, but a set must not be compressed", c.name)
 		}
 	}
-	for _, c := range []struct{ what, magic string }{
-		{"a program (ELF): nxb-pack makes a bundle of it, and nxs-pack a set of bundles", "\x7fELF"},
-		{"a zip archive", "PK\x03\x04"},
+	for _, c := range []struct{ what, magic, remedy string }{
+		{"a program (ELF)", "\x7fELF", ": nxb-pack makes a bundle of it, and nxs-pack a set of bundles"},
+		{"a zip archive", "PK\x03\x04", ""},
 	} {
 		if bytes.HasPrefix(block, []byte(c.magic)) {
-			return bad("it is %s, not a system set (.nxs)", c.what)
+			return bad("it is %s, not a system set (.nxs)%s", c.what, c.remedy)
 		}
 	}
 	if checkChecksum(block) == nil {

@@ -14,11 +14,10 @@ import (
 
 // Bounds on what one instance of a daemon writes to standard error.
 const (
-	maxStderrLine = 64 << 10 // bytes of a line; after a longer one nothing is passed on
-	// lines that become log records, so that a long trace does not push out the records of others
-	maxRecorded    = 32
-	maxReport      = 32  // lines of a crash report
-	maxReportBytes = 200 // of each of them
+	maxStderrLine  = 64 << 10 // bytes of a line; after a longer one nothing is passed on
+	maxPassedOn    = 32       // lines that are passed on, so that a long trace does not push out what others say
+	maxReport      = 32       // lines of a crash report
+	maxReportBytes = 200      // of each of them
 )
 
 // The words of one instance are what is kept of its standard error: nothing normally, the trace after a panic.
@@ -33,14 +32,18 @@ func (c *child) relay(says io.ReadCloser, over chan<- words) {
 	lines := bufio.NewScanner(says)
 	lines.Buffer(nil, maxStderrLine)
 	var w words
-	for n := 1; lines.Scan(); n++ {
+	n := 0
+	for ; lines.Scan(); n++ {
 		line := printable(lines.Text())
 		w.add(line)
-		// with a prefix, so that no line looks like a marker
-		fmt.Fprintf(c.Stderr, "initd: %s wrote: %s\n", c.spec.Name, line)
-		if n <= maxRecorded {
+		if n < maxPassedOn {
+			// with a prefix, so that no line looks like a marker
+			fmt.Fprintf(c.Stderr, "initd: %s wrote: %s\n", c.spec.Name, line)
 			c.Log.Info("daemon wrote to standard error", "daemon", c.spec.Name, "line", line)
 		}
+	}
+	if n > maxPassedOn {
+		fmt.Fprintf(c.Stderr, "initd: %s wrote %d lines more\n", c.spec.Name, n-maxPassedOn)
 	}
 	over <- w
 	io.Copy(io.Discard, says) // after a line that is too long: a full pipe would block the daemon, a closed one kill it

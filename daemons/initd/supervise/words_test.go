@@ -1,9 +1,13 @@
 package supervise
 
 import (
+	"io"
 	"slices"
 	"strings"
 	"testing"
+
+	"nexus/daemons/logclient"
+	"nexus/daemons/vat"
 )
 
 // TestWordsKeepThePanic wants of all that a life wrote what it died of, and no more than fits a record.
@@ -35,6 +39,29 @@ func TestWordsKeepThePanic(t *testing.T) {
 				t.Errorf("got %q and %q, want %q and %q", got, w.last, c.report, c.last)
 			}
 		})
+	}
+}
+
+// TestConsoleIsNotFlooded has a daemon end with the trace of many goroutines: the console gets the first lines of it.
+func TestConsoleIsNotFlooded(t *testing.T) {
+	for _, c := range []struct{ lines, shown int }{{maxPassedOn, maxPassedOn}, {5000, maxPassedOn + 1}} {
+		says, daemon := io.Pipe()
+		go func() {
+			io.WriteString(daemon, strings.Repeat("goroutine 1 [running]:\n", c.lines))
+			daemon.Close()
+		}()
+		var console strings.Builder
+		d := &child{spec: Spec{Name: "execd"}, Config: Config{Stderr: &console,
+			Log: logclient.New("initd", vat.NewHolding("LogSink"))}}
+		over := make(chan words, 1)
+		d.relay(says, over)
+		lines := strings.Split(strings.TrimSpace(console.String()), "\n")
+		if len(lines) != c.shown || len((<-over).report) == 0 {
+			t.Errorf("of %d lines %d were shown, the last of which is %q", c.lines, len(lines), lines[len(lines)-1])
+		}
+		if want := "initd: execd wrote 4968 lines more"; c.lines == 5000 && lines[len(lines)-1] != want {
+			t.Errorf("got %q, want %q", lines[len(lines)-1], want)
+		}
 	}
 }
 
