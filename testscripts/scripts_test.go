@@ -15,6 +15,7 @@ import (
 
 	"nexus/daemons/plat"
 	"nexus/selftest/demo"
+	"nexus/selftest/kit"
 )
 
 // built is where TestMain put what every scenario uses: binaries in bin, the demo's key and sets in demo.
@@ -27,6 +28,7 @@ var shared built // set once, before any test runs
 
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
+		kit.HearSignals()
 		root, err := os.MkdirTemp("", "nexus-scripts")
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)

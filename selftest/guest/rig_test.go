@@ -27,6 +27,7 @@ func guests(t *testing.T) []string {
 	if len(list) == 0 {
 		t.Skip("needs QEMU, kernels and images: `make test-os` prepares them and runs this")
 	}
+	kit.HearSignals()
 	return list
 }
 
