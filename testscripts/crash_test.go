@@ -11,9 +11,6 @@ import (
 // whole has the crash matrix try every cell; without it, those of sample.
 var whole = flag.Bool("whole", false, "try every cell of the crash matrix; minutes")
 
-// inFlight is how many systems the matrix runs at a time. Most of a cell is waiting.
-const inFlight = 4
-
 // coreDaemons are all daemons but initd, whose end is the system's: kill_all.txtar and the soak see to that.
 var coreDaemons = []string{"logd", "samgrd", "keystored", "bundlemgrd", "packagefsd", "patchd", "updated", "fetchd", "execd"}
 
@@ -65,27 +62,15 @@ func cells(all bool) []cell {
 // or as the new one, the record says which, the operator's command ends with a result or a reason, nobody else
 // restarts, and the next update goes through.
 func TestCrashMatrix(t *testing.T) {
-	work := make(chan cell)
-	done := make(chan struct{})
-	for range inFlight {
-		go func() {
-			defer func() { done <- struct{}{} }()
-			for c := range work {
-				t.Run(c.String(), c.try)
-			}
-		}()
-	}
+	t.Parallel()
 	for _, c := range cells(*whole) {
-		work <- c
-	}
-	close(work)
-	for range inFlight {
-		<-done
+		t.Run(c.String(), c.try)
 	}
 }
 
 // try takes one system through the cell.
 func (c cell) try(t *testing.T) {
+	t.Parallel()
 	r := newCrashRig(t, t.TempDir(), "--state", t.TempDir())
 	before := r.daemons()
 	outcome := c.stand.reach(r, func() { r.strike(c) })

@@ -26,6 +26,7 @@ type step struct {
 // TestDocs runs every command block of the documents, in order, in a folder of its own, with the real binaries. What a
 // document shows is what a reader will see, but for digests, keys, sizes and dates.
 func TestDocs(t *testing.T) {
+	t.Parallel()
 	followed := 0
 	for _, doc := range documents(t) {
 		raw, err := os.ReadFile(doc)
@@ -79,6 +80,7 @@ func documents(t *testing.T) []string {
 // TestReadmeShowsTheFlow holds the console that the README shows against one: the same lines, in whatever order the
 // daemons say them.
 func TestReadmeShowsTheFlow(t *testing.T) {
+	t.Parallel()
 	raw, err := os.ReadFile("../README.md")
 	if err != nil {
 		t.Fatal(err)

@@ -44,6 +44,7 @@ func costSet(t *testing.T, version string) string {
 
 // TestFetchCosts fetches a set of which a device lacks one bundle of 24.
 func TestFetchCosts(t *testing.T) {
+	t.Parallel()
 	registry := ocitest.Start(t, ocitest.Debian, ocitest.Options{})
 	l := ocitest.NewLine(t, registry.Host)
 	r := newFetchRig(t)

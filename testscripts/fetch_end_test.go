@@ -83,6 +83,7 @@ func (r *crashRig) log() string {
 // TestFetchEndsAtOnce ends a fetch that waits for its registry: by `nx discard`, which somebody else calls, and by
 // Ctrl-C. What came is dropped, or kept. All who look see how far it was.
 func TestFetchEndsAtOnce(t *testing.T) {
+	t.Parallel()
 	registry := ocitest.Start(t, ocitest.Debian, ocitest.Options{})
 	push(t, big(t, "3.0.0", 6<<20), fmt.Sprintf("oci://%s/big:3", registry.Host))
 	for _, w := range waits() {

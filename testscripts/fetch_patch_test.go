@@ -8,7 +8,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"nexus/libupdates/updatestest"
 	"nexus/oci/ocitest"
@@ -65,6 +64,7 @@ const (
 // A device takes of each payload the smallest way: nothing of what it has, and a patch where one builds on what it has.
 // Where the base is missing or damaged it says so, and takes the payload.
 func TestFetchTakesTheSmallestWay(t *testing.T) {
+	t.Parallel()
 	all := releases(t, patchPayload, patchNews, "3.0.0", "3.1.0", "3.2.0")
 	for _, kind := range ocitest.Kinds() {
 		t.Run(string(kind), func(t *testing.T) {
@@ -155,6 +155,7 @@ func damagePayload(t *testing.T, r *crashRig, bundle string) {
 
 // TestFetchOfAPatchIsResumed interrupts the fetch of a long patch in each of several ways. It goes on where it was.
 func TestFetchOfAPatchIsResumed(t *testing.T) {
+	t.Parallel()
 	const news = 6 << 20
 	all := releases(t, news+2<<20, news, "3.0.0", "3.1.0")
 	registry := ocitest.Start(t, ocitest.Debian, ocitest.Options{})
@@ -205,6 +206,7 @@ func TestFetchOfAPatchIsResumed(t *testing.T) {
 // TestFetchOfAPatchIsResumedByTheNext has nx killed and the whole system killed in the middle of a patch: the next
 // fetch goes on where it was.
 func TestFetchOfAPatchIsResumedByTheNext(t *testing.T) {
+	t.Parallel()
 	const news = 6 << 20
 	all := releases(t, news+2<<20, news, "3.0.0", "3.1.0")
 	registry := ocitest.Start(t, ocitest.Debian, ocitest.Options{})
@@ -212,7 +214,7 @@ func TestFetchOfAPatchIsResumedByTheNext(t *testing.T) {
 	push(t, all[1].file, reference(registry.Host, all[1]), "--delta", all[1].delta)
 	l := ocitest.NewLine(t, registry.Host)
 	dir, state := filepath.Join(t.TempDir(), "sys"), t.TempDir()
-	r := fetchRigIn(t, dir, "--state", state, "--registry-rate", "2MiB")
+	r := fetchRigIn(t, dir, "--state", state)
 	r.must("stage", reference(l.Host(), all[0]))
 	start := l.Total()
 	for i, interrupt := range []func(v *verbRun){
@@ -222,19 +224,8 @@ func TestFetchOfAPatchIsResumedByTheNext(t *testing.T) {
 			r = fetchRigIn(t, dir, "--state", state)
 		},
 	} {
-		reached := make(chan struct{})
-		l.When(l.Total()+news/4, func() { close(reached) })
-		v := r.start("stage", reference(l.Host(), all[1]))
-		for _, step := range []chan struct{}{reached, v.done} {
-			select {
-			case <-step:
-			case <-time.After(waitLimit):
-				t.Fatalf("interruption %d: %s", i, v.stderr.String())
-			}
-			if step == reached {
-				interrupt(v)
-			}
-		}
+		t.Logf("interruption %d", i)
+		r.interruptStage(l, news/4, reference(l.Host(), all[1]), interrupt)
 	}
 	var got fetched
 	if err := r.ask(&got, "stage", reference(l.Host(), all[1])); err != nil {

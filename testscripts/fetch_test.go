@@ -58,6 +58,7 @@ func fetchRigIn(t *testing.T, dir string, flags ...string) *crashRig {
 
 // TestFetch fetches two sets, of which the second has most in common with the first: that is not fetched again.
 func TestFetch(t *testing.T) {
+	t.Parallel()
 	for _, kind := range ocitest.Kinds() {
 		t.Run(string(kind), func(t *testing.T) {
 			registry := ocitest.Start(t, kind, ocitest.Options{})
@@ -103,6 +104,7 @@ const (
 
 // TestFetchIsResumed interrupts a fetch in each of several ways. It goes on where it was.
 func TestFetchIsResumed(t *testing.T) {
+	t.Parallel()
 	registry := ocitest.Start(t, ocitest.Debian, ocitest.Options{})
 	const size = 6 << 20
 	set := big(t, "3.0.0", size)
@@ -174,13 +176,14 @@ func (r *crashRig) killAll() {
 // TestFetchIsResumedByTheNext has nx interrupted, nx killed, and the whole system killed: the next fetch goes on where
 // it was.
 func TestFetchIsResumedByTheNext(t *testing.T) {
+	t.Parallel()
 	registry := ocitest.Start(t, ocitest.Debian, ocitest.Options{})
 	const size = 6 << 20
 	push(t, big(t, "3.0.0", size), fmt.Sprintf("oci://%s/big:3", registry.Host))
 	l := ocitest.NewLine(t, registry.Host)
 	reference := fmt.Sprintf("oci://%s/big:3", l.Host())
 	dir := filepath.Join(t.TempDir(), "sys")
-	r := fetchRigIn(t, dir, "--registry-rate", "2MiB")
+	r := fetchRigIn(t, dir)
 	interruptions := []func(v *verbRun){
 		func(v *verbRun) { v.signal(syscall.SIGINT) },
 		func(v *verbRun) { v.signal(syscall.SIGKILL) },
@@ -190,22 +193,8 @@ func TestFetchIsResumedByTheNext(t *testing.T) {
 		},
 	}
 	for i, interrupt := range interruptions {
-		reached := make(chan struct{})
-		l.When(l.Total()+size/5, func() { close(reached) })
-		v := r.start("stage", reference)
-		for _, step := range []chan struct{}{reached, v.done} {
-			select {
-			case <-step:
-			case <-time.After(waitLimit):
-				t.Fatalf("interruption %d: %s", i, v.stderr.String())
-			}
-			if step == reached {
-				interrupt(v)
-			}
-		}
-		if v.cmd.ProcessState.ExitCode() == 0 {
-			t.Fatalf("interruption %d: nx succeeded", i)
-		}
+		t.Logf("interruption %d", i)
+		r.interruptStage(l, size/5, reference, interrupt)
 	}
 	if _, err := os.Stat(r.at("system/sets/.kept")); err != nil {
 		t.Errorf("nothing is kept: %v", err)
@@ -222,9 +211,35 @@ func TestFetchIsResumedByTheNext(t *testing.T) {
 	}
 }
 
+// interruptStage begins a stage and interrupts it once so many bytes came. The bytes after them wait until it has ended.
+func (r *crashRig) interruptStage(l *ocitest.Line, after int64, reference string, interrupt func(*verbRun)) {
+	r.t.Helper()
+	reached, over := make(chan struct{}), make(chan struct{})
+	defer close(over)
+	l.When(l.Total()+after, func() {
+		close(reached)
+		<-over
+	})
+	v := r.start("stage", reference)
+	for _, step := range []chan struct{}{reached, v.done} {
+		select {
+		case <-step:
+		case <-time.After(waitLimit):
+			r.t.Fatalf("the stage waits: %s", &v.stderr)
+		}
+		if step == reached {
+			interrupt(v)
+		}
+	}
+	if v.cmd.ProcessState.ExitCode() == 0 {
+		r.t.Fatal("nx succeeded")
+	}
+}
+
 // TestFetchByTLS has a system fetch from a registry that wants credentials, by TLS. It knows the registry by a
 // certificate of its own, and what is secret is in no log.
 func TestFetchByTLS(t *testing.T) {
+	t.Parallel()
 	const user, password = "anna", "correct-horse"
 	registry := ocitest.Start(t, ocitest.Debian, ocitest.Options{TLS: true, User: user, Password: password})
 	other := ocitest.Start(t, ocitest.Debian, ocitest.Options{TLS: true})

@@ -46,6 +46,7 @@ func smallDir(t *testing.T) string {
 // TestFullDisk fills the system's disk to the last byte and the last inode, and has every daemon die on it. PID 1 and
 // whoever was not struck live on, nothing is half there, and once there is room again the next update goes through.
 func TestFullDisk(t *testing.T) {
+	t.Parallel()
 	r := newCrashRig(t, smallDir(t))
 
 	free := r.fill()
@@ -130,6 +131,7 @@ func fillBytes(name string) error {
 // refused; one whose tree cannot be unpacked does not get through its trial. Nothing is left of either, and what ran
 // before goes on.
 func TestFullDiskForData(t *testing.T) {
+	t.Parallel()
 	r := newCrashRig(t, smallDir(t), "--health-deadline", "3s", "--tries", "1")
 	policy := filepath.Join(t.TempDir(), "policy.toml")
 	rule := "[[allow]]\npublisher = \"*\"\nbundle = \"*\"\npowers = [\"data:*\"]\n"

@@ -1,6 +1,7 @@
 package testscripts
 
 import (
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -26,8 +27,12 @@ func (b built) demo() string { return filepath.Join(b.root, "demo") }
 
 var shared built // set once, before any test runs
 
+// inFlight is how many tests run at a time, unless go test is told. Most of a test is waiting.
+const inFlight = "4"
+
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
+		flag.Set("test.parallel", inFlight) // the command line, which is read later, has the last word
 		kit.HearSignals()
 		root, err := os.MkdirTemp("", "nexus-scripts")
 		if err != nil {
@@ -89,6 +94,7 @@ func condition(cond string) (bool, error) {
 }
 
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: true,

@@ -26,6 +26,7 @@ func upIn(ctx context.Context, dir string) *exec.Cmd {
 // A user namespace has the users that somebody lent it: one, or as many as a user is usually lent. Those of the daemons
 // are not among them. The system runs there all the same, and says what is less.
 func TestInAUserNamespace(t *testing.T) {
+	t.Parallel()
 	for name, users := range map[string]syscall.SysProcIDMap{
 		"one user":   {ContainerID: 0, HostID: os.Geteuid(), Size: 1},
 		"lent users": {ContainerID: 0, HostID: 100000, Size: 65536},
@@ -83,6 +84,7 @@ func reachable(t *testing.T, owner int) string {
 
 // With so few descriptors no daemon can be started. That ends the start, with one line that says so, after some tries.
 func TestWithoutDescriptors(t *testing.T) {
+	t.Parallel()
 	for _, limit := range []int{10, 16, 32} {
 		t.Run(fmt.Sprint(limit), func(t *testing.T) {
 			t.Parallel()
@@ -163,6 +165,7 @@ func (c *consoleOf) last() (line string) {
 // Two systems on one machine give bundles of one name different users: the processes of a user are counted, and what
 // one system's bundle uses up the other's would lack.
 func TestUsersOfTwoSystems(t *testing.T) {
+	t.Parallel()
 	if os.Geteuid() != 0 {
 		t.Skip("bundles have users of their own only where root starts the system")
 	}
