@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"regexp"
 	"strings"
 
 	"github.com/BurntSushi/toml"
@@ -65,7 +66,7 @@ func Parse(text []byte) (Policy, error) {
 		return Policy{}, refusal.New(refusal.BadPolicy, "%s", oneLine(err.Error()))
 	}
 	if unknown := meta.Undecoded(); len(unknown) > 0 {
-		return Policy{}, refusal.New(refusal.BadPolicy, "unknown key %.80q", unknown[0].String())
+		return Policy{}, bad(keyLine(text, unknown[0]), "unknown key %.80q", unknown[0].String())
 	}
 	lines := headers(text, "[[allow]]")
 	switch {
@@ -120,6 +121,17 @@ func (f file) devices(lines []int) (map[string]Device, error) {
 
 func bad(line int, format string, args ...any) error {
 	return refusal.New(refusal.BadPolicy, "line %d: %s", line, fmt.Sprintf(format, args...))
+}
+
+// keyLine returns the first line with the last part of the key, as a key or as the name of a table; the decoder does
+// not say where that is. A part that is written with escapes is not found: then it returns the first line.
+func keyLine(text []byte, key toml.Key) int {
+	name := regexp.QuoteMeta(key[len(key)-1])
+	found := regexp.MustCompile(`(?m)^(?:[^#\n]*[\s\[{,.])?["']?` + name + `["']?[ \t]*[=.\]]`).FindIndex(text)
+	if found == nil {
+		return 1
+	}
+	return 1 + bytes.Count(text[:found[1]], []byte("\n"))
 }
 
 func oneLine(text string) string {
