@@ -1,6 +1,7 @@
 package nxspack
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,6 +20,7 @@ import (
 	"nexus/libupdates/refusal"
 	"nexus/oci"
 	"nexus/packaging/release"
+	"nexus/packaging/usage"
 )
 
 // Exit statuses.
@@ -49,7 +51,8 @@ func (c *command) run(ctx context.Context, grammar any, args []string) int {
 	case over:
 		return exitDone
 	case err != nil:
-		c.report(failure{text: err.Error(), reason: reasonUsage, hint: "`" + c.name + " --help` shows the usage"})
+		hint := cmp.Or(usage.Hint(err, args), "`"+c.name+" --help` shows the usage")
+		c.report(failure{text: err.Error(), reason: reasonUsage, hint: hint})
 		return exitUsage
 	}
 	if err := c.finish(ctx, parsed.Run); err != nil {

@@ -57,6 +57,18 @@ func TestExitStatus(t *testing.T) {
 	}
 }
 
+// The hint names the help of the command that was typed.
+func TestUsageHint(t *testing.T) {
+	for args, named := range map[string]string{"": "nxs-pack", "--input d": "nxs-pack", "verify": "nxs-pack verify",
+		"root init": "nxs-pack root init", "keygen --frob": "nxs-pack keygen"} {
+		var stdout, stderr bytes.Buffer
+		set(strings.Fields(args), &stdout, &stderr)
+		if want := "hint: `" + named + " --help` shows the usage\n"; !strings.HasSuffix(stderr.String(), want) {
+			t.Errorf("%q: got %q, want %q at its end", args, &stderr, want)
+		}
+	}
+}
+
 func set(args []string, stdout, stderr *bytes.Buffer) int {
 	return nxspack.RunSetPacker(context.Background(), args, stdout, stderr)
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/term"
 
@@ -36,6 +37,9 @@ func (in *invocation) openArchive(ctx context.Context, path string) (archive, er
 	}
 	info, err := os.Stat(path)
 	switch {
+	case err != nil && strings.Contains(path, "://"):
+		return archive{}, wrongUsage("a set is a file, - for standard input, or in a registry: " +
+			"oci://HOST[:PORT]/NAME:TAG")
 	case err != nil:
 		return archive{}, plain(err)
 	case info.Mode()&os.ModeNamedPipe != 0:

@@ -15,6 +15,9 @@ import (
 // reasonUsage is the code for a wrong command line. No system refuses with it, so it is defined here.
 const reasonUsage refusal.Reason = "usage"
 
+// allVerbs is the hint for a wrong command line that names no verb.
+const allVerbs = "`nx --help` shows the verbs, `nx VERB --help` one of them"
+
 // A failure is what is shown of an error.
 type failure struct {
 	text   string         // one line
@@ -27,8 +30,7 @@ func (f *failure) Error() string { return f.text }
 
 // wrongUsage returns the error for an invalid value on the command line.
 func wrongUsage(format string, args ...any) error {
-	return &failure{text: fmt.Sprintf(format, args...), reason: reasonUsage,
-		hint: "`nx --help` shows the verbs, `nx VERB --help` one of them"}
+	return &failure{text: fmt.Sprintf(format, args...), reason: reasonUsage, hint: allVerbs}
 }
 
 // cannot returns the error of a verb: `cannot <verb> <object>: <cause>`.
@@ -143,8 +145,13 @@ func (in *invocation) hint(reason refusal.Reason) string {
 		return "wait for the verdict, see `" + nx + " status`, or end the trial with `" + nx + " rollback`"
 	case refusal.ArchiveTooLarge, refusal.PayloadTooLarge:
 		return "the policy is set by `nx up --limit-archive SIZE --limit-payload SIZE`"
-	case refusal.UntrustedPublisher, refusal.InvalidSignature:
-		return "if you trust its publisher: `" + nx + " trust add PUB`"
+	case refusal.UntrustedPublisher:
+		return "if you trust its publisher: `" + nx + " trust add PUB`; a device with a root needs a new root (`" + nx +
+			" trust update`)"
+	case refusal.InvalidSignature:
+		return "it was changed after it was signed, or damaged on its way: get it again"
+	case refusal.PolicyDenied:
+		return "`" + nx + " policy` shows what the device grants, `" + nx + " policy set FILE` replaces it"
 	case refusal.UnknownBundle:
 		return "`" + nx + " bundles` shows what is published"
 	case refusal.TooManyClients:

@@ -92,8 +92,9 @@ func (in *invocation) advised(err error) error {
 	switch f.reason {
 	case refusal.Downgrade:
 		f.hint = "`" + in.nx() + " upgrade --downgrade FILE` goes down, where the device's policy allows it"
-	case refusal.UntrustedPublisher, refusal.InvalidSignature:
-		f.hint = "if you trust its publisher: `" + in.nx() + " trust add --role apps PUB`"
+	case refusal.UntrustedPublisher:
+		f.hint = "if you trust its publisher: `" + in.nx() + " trust add --role apps PUB`; a device with a root needs " +
+			"a new root (`" + in.nx() + " trust update`)"
 	default:
 		return err
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"nexus/packaging/release"
+	"nexus/packaging/usage"
 )
 
 // Exit statuses.
@@ -91,8 +93,7 @@ func Run(ctx context.Context, args []string, host Host) int {
 	case over:
 		return exitDone
 	case err != nil:
-		in.report(&failure{text: err.Error(), reason: reasonUsage,
-			hint: "`nx --help` shows the verbs, `nx VERB --help` one of them"})
+		in.report(&failure{text: err.Error(), reason: reasonUsage, hint: cmp.Or(usage.Hint(err, args), allVerbs)})
 		return exitUsage
 	}
 	in.dir, in.socket, in.json = in.folder(g.Dir), in.shared(g), g.JSON

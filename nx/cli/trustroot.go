@@ -296,7 +296,7 @@ func readRootFiles(names []string) ([]byte, error) {
 	for _, name := range names {
 		f, err := os.Open(name)
 		if err != nil {
-			return nil, cannot("read", name, err)
+			return nil, cannot("read", name, plain(err))
 		}
 		part, err := io.ReadAll(io.LimitReader(f, roots.MaxChain+1))
 		if err = errors.Join(err, f.Close()); err != nil {

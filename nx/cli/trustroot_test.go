@@ -131,4 +131,6 @@ func TestTrustUpdateStops(t *testing.T) {
 		`{"before":1,"root":2,"kept":true,"stopped":["1.0.0`) {
 		t.Errorf("as JSON: %s", got)
 	}
+	none := filepath.Join(t.TempDir(), "3.nxroot")
+	p.nx("trust", "update", none).want(t, 1, "", "nx: cannot read "+none+": no such file or directory\n")
 }

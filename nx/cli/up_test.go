@@ -165,10 +165,15 @@ func TestUsage(t *testing.T) {
 	run(t.Context(), "graph", "--dot", "--json").want(t, 2,
 		`{"error":"--dot and --json exclude each other","reason":"usage"}`+"\n",
 		"nx: --dot and --json exclude each other\n"+hint)
-	for _, args := range [][]string{{}, {"stage"}, {"log", "--level", "loud"}, {"stage", "a", "b"}} {
-		if got := run(t.Context(), args...); got.status != 2 || got.stdout != "" ||
-			!strings.HasSuffix(got.stderr, hint) {
-			t.Errorf("nx %q: status %d, %s%s", args, got.status, got.stdout, got.stderr)
+	for args, named := range map[string]string{"": "", "stage": "stage", "log --level loud": "log", "stage a b": "stage",
+		"status --frob": "status", "trust frob": "trust", "trust add": "trust add", "revoke x": "revoke"} {
+		want := hint
+		if named != "" {
+			want = "hint: `nx " + named + " --help` shows the usage\n"
+		}
+		got := run(t.Context(), strings.Fields(args)...)
+		if got.status != 2 || got.stdout != "" || !strings.HasSuffix(got.stderr, want) {
+			t.Errorf("nx %s: status %d, %s%s", args, got.status, got.stdout, got.stderr)
 		}
 	}
 	for _, args := range [][]string{{"--help"}, {"up", "--help"}, {"stage", "--help"}} {

@@ -119,7 +119,7 @@ func TestStageRefused(t *testing.T) {
 		method   string
 		refuseAt int
 		why      [2]string
-		hint     string
+		hint     string // DIR stands for the system's folder
 	}{
 		{"at once", "stageSystem", 0, [2]string{"stage-in-progress", "another stage is under way"}, ""},
 		{"in the end", "done", 0, digest, ""},
@@ -129,6 +129,13 @@ func TestStageRefused(t *testing.T) {
 		{"with a hint", "stageSystem", 0, [2]string{"archive-too-large",
 			"3145745 bytes are over the 1 MiB of the policy"},
 			"hint: the policy is set by `nx up --limit-archive SIZE --limit-payload SIZE`\n"},
+		{"for a power", "stageSystem", 0, [2]string{"policy-denied", "no rule grants it"},
+			"hint: `nx --dir DIR policy` shows what the device grants, `nx --dir DIR policy set FILE` replaces it\n"},
+		{"for its publisher", "stageSystem", 0, [2]string{"untrusted-publisher", "nobody trusts it"},
+			"hint: if you trust its publisher: `nx --dir DIR trust add PUB`; a device with a root needs a new root " +
+				"(`nx --dir DIR trust update`)\n"},
+		{"for its signature", "stageSystem", 0, [2]string{"invalid-signature", "invalid signature"},
+			"hint: it was changed after it was signed, or damaged on its way: get it again\n"},
 	} {
 		for _, older := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, an older system %t", c.name, older), func(t *testing.T) {
@@ -136,10 +143,19 @@ func TestStageRefused(t *testing.T) {
 				p.set(func(p *peer) { p.older, p.refuse[c.method], p.refuseAt = older, c.why, c.refuseAt })
 				text := "cannot stage " + file + ": " + c.why[1]
 				p.nx("stage", "--json", file).want(t, 1, `{"error":"`+text+`","reason":"`+c.why[0]+`"}`+"\n",
-					"nx: "+text+"\n"+c.hint)
+					"nx: "+text+"\n"+strings.ReplaceAll(c.hint, "DIR", p.dir))
 			})
 		}
 	}
+}
+
+// TestStageURL names a server where nx reads files.
+func TestStageURL(t *testing.T) {
+	p := startPeer(t)
+	text := "cannot stage https://updates.example/a.nxs: a set is a file, - for standard input, or in a registry: " +
+		"oci://HOST[:PORT]/NAME:TAG"
+	p.nx("stage", "--json", "https://updates.example/a.nxs").want(t, 2, `{"error":"`+text+`","reason":"usage"}`+"\n",
+		"nx: "+text+"\nhint: `nx --help` shows the verbs, `nx VERB --help` one of them\n")
 }
 
 // TestStageNotGranted comes in by a way that does not give what it takes. The other facet, which could do it too, is
