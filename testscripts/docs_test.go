@@ -141,9 +141,6 @@ func newReader(t *testing.T) *reader {
 	r.copy(filepath.Join(shared.demo(), "work", "1.1.0", "hello.toml"), "hello.toml", 0o644)
 	r.copy(filepath.Join(shared.demo(), "system-v1.1.0.toml"), "system-set.toml", 0o644)
 	r.copy(filepath.Join(shared.demo(), "keys", "demo"), "demo", 0o600)
-	if err := os.Mkdir(filepath.Join(r.dir, "bundles"), 0o755); err != nil {
-		t.Fatal(err)
-	}
 	return r
 }
 
@@ -268,7 +265,11 @@ func (r *reader) prepare(words []string) {
 	}
 	for i, word := range words {
 		switch {
-		case has(word), word == "--input" && words[i+1] != "bundles":
+		case words[0] == "mkdir", has(word), word == "--input" && words[i+1] != "bundles":
+		case strings.HasPrefix(word, "bundles/") && !has("bundles"):
+			if err := os.Mkdir(filepath.Join(r.dir, "bundles"), 0o755); err != nil {
+				r.t.Fatal(err)
+			}
 		case word == "publisher" && words[1] != "keygen":
 			r.copy(filepath.Join(shared.demo(), "keys", "demo"), "publisher", 0o600)
 		case word == "bad.nxs":
@@ -298,6 +299,7 @@ func (r *reader) damage(how, from, to string) {
 // pack packs the bundle that a document takes for granted.
 func (r *reader) pack(output string) {
 	r.t.Helper()
+	r.prepare([]string{"nxb-pack", output})
 	if _, err := os.Stat(filepath.Join(r.dir, output)); err == nil {
 		return
 	}
