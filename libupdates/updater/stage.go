@@ -29,7 +29,7 @@ type Terms struct {
 	Admit func(nxs.Index) error // refuses a set that the sender may not bring; nil: it may bring any
 }
 
-// A Stage is one archive on its way into the standby slot. It ends in exactly one of three ways: staged, refused, or
+// A Stage is one archive on its way to be the staged set. It ends in exactly one of three ways: staged, refused, or
 // dropped.
 type Stage struct {
 	owner    *Staging

@@ -70,7 +70,7 @@ func (r *reader) event(m bootrecord.Event) event {
 }
 
 func printHistory(w io.Writer, events []event) {
-	rows := [][]string{{"BOOT", "TIME", "STEP", "SLOT", "VERSION", "SET", "REASON"}}
+	rows := [][]string{{"ATTEMPT", "TIME", "STEP", "SLOT", "VERSION", "SET", "REASON"}}
 	timed := false
 	for _, e := range events {
 		timed = timed || e.Time != nil

@@ -94,6 +94,10 @@ func (v *policySetVerb) Run(ctx context.Context, in *invocation) error {
 			if !change.Kept {
 				until = ", until the machine starts again"
 			}
+			if text == "" {
+				fmt.Fprintf(w, "the policy is removed%s: what is staged and started from now on gets no power\n", until)
+				return
+			}
 			fmt.Fprintf(w, "the policy is set%s: it counts for what is staged and started from now on\n", until)
 		})
 	})

@@ -51,8 +51,8 @@ func TestPolicy(t *testing.T) {
 		!strings.HasSuffix(got.stdout, "\n"+webRule) {
 		t.Errorf("a policy that disturbs a terminal is shown as %q", got.stdout)
 	}
-	p.nx("policy", "set", file("")).want(t, 0, "the policy is set, until the machine starts again: "+
-		"it counts for what is staged and started from now on\n", "")
+	p.nx("policy", "set", file("")).want(t, 0, "the policy is removed, until the machine starts again: "+
+		"what is staged and started from now on gets no power\n", "")
 	p.nx("policy", "--json").want(t, 0, `{"text":"","warnings":[]}`+"\n", "")
 }
 

@@ -11,9 +11,9 @@ import (
 func TestHistory(t *testing.T) {
 	p := startPeer(t)
 	p.nx("history").want(t, 0, ""+
-		"BOOT  STEP      SLOT  VERSION  SET           REASON\n"+
-		"1     stage     b     1.2.0    cccccccccccc  -\n"+
-		"3     rollback  b     1.2.0    cccccccccccc  service-exited\n", "")
+		"ATTEMPT  STEP      SLOT  VERSION  SET           REASON\n"+
+		"1        stage     b     1.2.0    cccccccccccc  -\n"+
+		"3        rollback  b     1.2.0    cccccccccccc  service-exited\n", "")
 	p.nx("history", "--json").want(t, 0,
 		`[{"op":"stage","slot":"b","systemVersion":"1.2.0","indexSha256":"`+hexCC+`","reason":null,"boot":1},`+
 			`{"op":"rollback","slot":"b","systemVersion":"1.2.0","indexSha256":"`+hexCC+`","reason":"service-exited","boot":3}]`+"\n", "")
@@ -122,9 +122,9 @@ func TestHistoryTimes(t *testing.T) {
 	p := startPeer(t)
 	p.set(func(p *peer) { p.times = [2]int64{5_000, 1_700_000_000_123} })
 	p.nx("history").want(t, 0, ""+
-		"BOOT  TIME                      STEP      SLOT  VERSION  SET           REASON\n"+
-		"1     clock-not-set             stage     b     1.2.0    cccccccccccc  -\n"+
-		"3     2023-11-14T22:13:20.123Z  rollback  b     1.2.0    cccccccccccc  service-exited\n", "")
+		"ATTEMPT  TIME                      STEP      SLOT  VERSION  SET           REASON\n"+
+		"1        clock-not-set             stage     b     1.2.0    cccccccccccc  -\n"+
+		"3        2023-11-14T22:13:20.123Z  rollback  b     1.2.0    cccccccccccc  service-exited\n", "")
 	got := p.nx("history", "--json")
 	for _, want := range []string{`"time":"1970-01-01T00:00:05.000Z","clockNotSet":true}`,
 		`"time":"2023-11-14T22:13:20.123Z"}`} {

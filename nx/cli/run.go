@@ -34,7 +34,7 @@ type grammar struct {
 
 	Up        upVerb        `cmd:"" help:"Run a system on this host, in the foreground."`
 	Status    statusVerb    `cmd:"" help:"Show what runs, what is on trial, what is staged."`
-	Stage     stageVerb     `cmd:"" help:"Verify a system set and put it into the standby slot."`
+	Stage     stageVerb     `cmd:"" help:"Verify a system set and store it, ready to switch to."`
 	Switch    switchVerb    `cmd:"" help:"Put the staged set on trial."`
 	Update    updateVerb    `cmd:"" help:"Stage a system set, switch to it and wait for the verdict."`
 	Install   installVerb   `cmd:"" help:"Install the apps in a set, and wait for the verdict."`

@@ -84,8 +84,8 @@ func printState(w io.Writer, s state, machine [][]string) {
 	if s.Staging {
 		rows = append(rows, []string{"staging", s.received()})
 	}
-	rows = append(rows, []string{"slot a", s.Slots.A.describe(s.Slots.A.standing())},
-		[]string{"slot b", s.Slots.B.describe(s.Slots.B.standing())})
+	rows = append(rows, []string{"slot a", s.Slots.A.describe(s.standing(s.Slots.A))},
+		[]string{"slot b", s.Slots.B.describe(s.standing(s.Slots.B))})
 	if s.Core != nil {
 		rows = append(rows, []string{"core", *s.Core})
 	}
@@ -185,11 +185,14 @@ func (s state) next() string {
 }
 
 // standing is what is known of the set in a slot.
-func (s slotState) standing() string {
+func (s state) standing(slot slotState) string {
+	barred := func(q quarantined) bool { return q.IndexSHA256 == textOf(slot.IndexSHA256) }
 	switch {
-	case s.Damage != nil:
-		return "DAMAGED: " + *s.Damage
-	case s.Good:
+	case slot.Damage != nil:
+		return "DAMAGED: " + *slot.Damage
+	case slices.ContainsFunc(s.Quarantine, barred):
+		return "quarantined"
+	case slot.Good:
 		return "good"
 	default:
 		return "not yet confirmed"

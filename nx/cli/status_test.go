@@ -132,6 +132,21 @@ func TestStatusWithAStagedSet(t *testing.T) {
 	}
 }
 
+// A set that was rolled back is not one that waits to be confirmed, whether it was good before or not.
+func TestStatusOfAQuarantinedSet(t *testing.T) {
+	p := startPeer(t)
+	for _, good := range []bool{false, true} {
+		p.change(func(s *peerState) {
+			s.sets[bootrecord.Slot_b] = peerSet{version: "1.1.0", digest: 0xbb, bundles: []string{"hello"}, good: good}
+			s.quarantine = []peerRollback{{reason: "operator", version: "1.1.0", digest: 0xbb}}
+		})
+		const want = "\nslot b       1.1.0 (bbbbbbbbbbbb), quarantined: hello 1.1.0\n"
+		if got := p.nx("status"); got.status != 0 || !strings.Contains(got.stdout, want) {
+			t.Errorf("good: %t: exit %d, %s%s", good, got.status, got.stdout, got.stderr)
+		}
+	}
+}
+
 // Why the boot began, and what guards the machine, where that is known.
 func TestStatusOfAMachine(t *testing.T) {
 	p := startPeer(t)
