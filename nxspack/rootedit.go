@@ -120,7 +120,12 @@ func (v roleFlags) change(r *roots.Root, change func(*roots.Grant)) error {
 			return nil
 		}
 	}
-	return refusal.New(refusal.BadRoot, "it has no grant of the role %s for these names", v.Role)
+	names := "all names"
+	if len(v.Names) > 0 {
+		names = "the names " + strings.Join(v.Names, ",")
+	}
+	return refusal.New(refusal.BadRoot, "the role %s has no grant for %.200s: `nxs-pack root inspect` shows the grants",
+		v.Role, names)
 }
 
 // rootAddKeyVerb gives a key a role.

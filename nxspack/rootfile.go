@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -172,6 +173,21 @@ func (d draft) missing() string {
 	return fmt.Sprintf("%d of its %d root keys must sign, and %d did", grant.Threshold, len(grant.Keys), have)
 }
 
+// strangers returns a note on each signature that is not a root key's: it may have been made with the wrong key.
+func (d draft) strangers() (notes []string) {
+	counts := "for nothing"
+	if d.Version > 1 {
+		counts = fmt.Sprintf("only if it is one of root %d", d.Version-1)
+	}
+	for _, s := range d.signed.Signatures {
+		if !slices.Contains(d.Of(trust.RoleRoot)[0].Keys, s.Key) {
+			notes = append(notes, fmt.Sprintf("%s is not a root key of root %d: its signature counts %s", s.Key,
+				d.Version, counts))
+		}
+	}
+	return notes
+}
+
 // rootAnswer is the JSON answer of what writes a root.
 type rootAnswer struct {
 	File       string           `json:"file"`
@@ -180,11 +196,13 @@ type rootAnswer struct {
 	SHA256     string           `json:"sha256"`
 	Signatures []signatureState `json:"signatures"`
 	Missing    string           `json:"missing"` // what the root's own threshold lacks, or empty
+	noted
 }
 
 // answerRoot says what was written.
 func (c *command) answerRoot(name string, d draft) error {
-	a := rootAnswer{name, d.Version, d.Family, d.signed.Digest().String(), signatureStates(d.signed), d.missing()}
+	a := rootAnswer{name, d.Version, d.Family, d.signed.Digest().String(), signatureStates(d.signed), d.missing(),
+		c.note(d.strangers())}
 	var text strings.Builder
 	fmt.Fprintf(&text, "%s: root %d of %s, %s\nsha256: %s\n", show(name), a.Version, a.Family,
 		count(len(a.Signatures), "signature"), a.SHA256)

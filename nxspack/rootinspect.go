@@ -97,10 +97,13 @@ func rootLines(d draft) []string {
 		fmt.Sprintf("root %d of %s", d.Version, d.Family),
 		"sha256: " + d.signed.Digest().String(),
 	}, factLines(d.Root)...)
-	for _, s := range signatureStates(d.signed) {
+	for i, s := range signatureStates(d.signed) {
 		verdict := "valid"
-		if !s.Valid {
+		switch {
+		case !s.Valid:
 			verdict = "NOT VALID"
+		case !slices.Contains(d.Of(trust.RoleRoot)[0].Keys, d.signed.Signatures[i].Key):
+			verdict = "valid, not a root key of this root"
 		}
 		lines = append(lines, fmt.Sprintf("signature: %s, %s", s.Key, verdict))
 	}

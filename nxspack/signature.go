@@ -32,6 +32,9 @@ func readSignature(name string) ([]byte, error) {
 
 func decodeSignature(raw []byte) ([]byte, error) {
 	if signature, is, err := trust.ParseMinisign(raw); is {
+		if err != nil {
+			err = hinted{err, ""} // it says itself what to do
+		}
 		return signature, err
 	}
 	text := string(bytes.TrimSpace(raw))

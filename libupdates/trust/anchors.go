@@ -15,7 +15,7 @@ type Role string
 // The roles.
 const (
 	RoleSystem  Role = "system"  // system sets
-	RoleApps    Role = "apps"    // single bundles
+	RoleApps    Role = "apps"    // sets of apps
 	RoleRoot    Role = "root"    // the next root document
 	RoleChannel Role = "channel" // channels
 )
