@@ -21,19 +21,11 @@ type packageState struct {
 
 // Run shows all packages.
 func (*appsVerb) Run(ctx context.Context, in *invocation) error {
-	ctx, cancel := patient(ctx)
-	defer cancel()
-	return in.with(ctx, func(s *session) error {
-		all, err := s.packages(ctx)
-		if err != nil {
-			return cannot("show apps", "", err)
-		}
-		return in.answer(all, func(w io.Writer) { printPackages(w, all) })
-	})
+	return show(ctx, in, "show apps", "", packageStates, printPackages)
 }
 
-func (s *session) packages(ctx context.Context) ([]packageState, error) {
-	installer, done := s.installer(ctx)
+func packageStates(ctx context.Context, f *facets) ([]packageState, error) {
+	installer, done := f.installer(ctx)
 	defer done()
 	return packagesOf(ctx, installer)
 }

@@ -35,19 +35,11 @@ type publishedBundle struct {
 
 // Run shows what bundlemgrd has published.
 func (*bundlesVerb) Run(ctx context.Context, in *invocation) error {
-	ctx, cancel := patient(ctx)
-	defer cancel()
-	return in.with(ctx, func(s *session) error {
-		p, err := s.publication(ctx)
-		if err != nil {
-			return cannot("show bundles", "", err)
-		}
-		return in.answer(p, func(w io.Writer) { printPublication(w, p) })
-	})
+	return show(ctx, in, "show bundles", "", readPublication, printPublication)
 }
 
-func (s *session) publication(ctx context.Context) (publication, error) {
-	bundles, done := s.bundles(ctx)
+func readPublication(ctx context.Context, f *facets) (publication, error) {
+	bundles, done := f.bundles(ctx)
 	defer done()
 	answer, release := bundles.List(ctx, nil)
 	defer release()

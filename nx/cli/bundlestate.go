@@ -33,32 +33,26 @@ type bundleState struct {
 
 // Run asks for the list and shows it.
 func (*stateListVerb) Run(ctx context.Context, in *invocation) error {
-	ctx, cancel := patient(ctx)
-	defer cancel()
-	return in.with(ctx, func(s *session) error {
-		all, err := s.bundleStates(ctx)
-		if err != nil {
-			return cannot("list state", "", err)
+	return show(ctx, in, "list state", "", bundleStates, printBundleStates)
+}
+
+func printBundleStates(w io.Writer, all []bundleState) {
+	if len(all) == 0 {
+		fmt.Fprintln(w, "no bundle keeps state")
+		return
+	}
+	rows := [][]string{{"BUNDLE", "SIZE", "QUOTA", "KEPT"}}
+	for _, b := range all {
+		quota := "-"
+		if b.Quota > 0 {
+			quota = memoryText(b.Quota)
 		}
-		return in.answer(all, func(w io.Writer) {
-			if len(all) == 0 {
-				fmt.Fprintln(w, "no bundle keeps state")
-				return
-			}
-			rows := [][]string{{"BUNDLE", "SIZE", "QUOTA", "KEPT"}}
-			for _, b := range all {
-				quota := "-"
-				if b.Quota > 0 {
-					quota = memoryText(b.Quota)
-				}
-				if !b.Bounded {
-					quota += " (not held)"
-				}
-				rows = append(rows, []string{b.Bundle, memoryText(b.Size), quota, fmt.Sprint(b.Kept)})
-			}
-			table(w, rows)
-		})
-	})
+		if !b.Bounded {
+			quota += " (not held)"
+		}
+		rows = append(rows, []string{b.Bundle, memoryText(b.Size), quota, fmt.Sprint(b.Kept)})
+	}
+	table(w, rows)
 }
 
 // stateExportVerb saves the state of a bundle.
@@ -69,7 +63,7 @@ type stateExportVerb struct {
 // Run writes the archive.
 func (v *stateExportVerb) Run(ctx context.Context, in *invocation) error {
 	return in.with(ctx, func(s *session) error {
-		if err := s.exportState(ctx, v.Bundle, in.host.Stdout); err != nil {
+		if err := exportState(ctx, &s.facets, v.Bundle, in.host.Stdout); err != nil {
 			return cannot("export state of", v.Bundle, err)
 		}
 		return nil
@@ -95,7 +89,7 @@ func (v *stateImportVerb) Run(ctx context.Context, in *invocation) error {
 	}
 	defer f.Close()
 	return in.with(ctx, func(s *session) error {
-		if err := s.importState(ctx, v.Bundle, f); err != nil {
+		if err := importState(ctx, &s.facets, v.Bundle, f); err != nil {
 			return cannot("import state of", v.Bundle, err)
 		}
 		return in.answer(imported{v.Bundle}, func(w io.Writer) {
@@ -104,8 +98,8 @@ func (v *stateImportVerb) Run(ctx context.Context, in *invocation) error {
 	})
 }
 
-func (s *session) bundleStates(ctx context.Context) ([]bundleState, error) {
-	keeper, drop := s.stateKeeper(ctx)
+func bundleStates(ctx context.Context, f *facets) ([]bundleState, error) {
+	keeper, drop := f.stateKeeper(ctx)
 	defer drop()
 	answer, release := keeper.List(ctx, nil)
 	defer release()
@@ -126,8 +120,8 @@ func (s *session) bundleStates(ctx context.Context) ([]bundleState, error) {
 	return all, r.Err
 }
 
-func (s *session) exportState(ctx context.Context, name string, out io.Writer) error {
-	keeper, drop := s.stateKeeper(ctx)
+func exportState(ctx context.Context, f *facets, name string, out io.Writer) error {
+	keeper, drop := f.stateKeeper(ctx)
 	defer drop()
 	answer, release := keeper.Export(ctx, func(p rpc.StateKeeper_export_Params) error { return p.SetBundle(name) })
 	defer release()
@@ -181,8 +175,8 @@ func copyPiece(answer piecesAnswer, out io.Writer) (int, error) {
 	return out.Write(piece)
 }
 
-func (s *session) importState(ctx context.Context, name string, in io.Reader) error {
-	keeper, drop := s.stateKeeper(ctx)
+func importState(ctx context.Context, f *facets, name string, in io.Reader) error {
+	keeper, drop := f.stateKeeper(ctx)
 	defer drop()
 	begun, release := keeper.Import(ctx, func(p rpc.StateKeeper_import_Params) error { return p.SetBundle(name) })
 	defer release()

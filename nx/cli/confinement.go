@@ -24,28 +24,15 @@ type measure struct {
 // initDaemon is the daemon that starts and confines the others.
 const initDaemon = "initd"
 
-// confinement returns how the running daemons are confined.
-func (s *session) confinement(ctx context.Context) ([]confined, error) {
-	answer, release := s.operator.Daemons(ctx, nil)
-	defer release()
-	res, err := answer.Struct()
-	if err != nil {
-		return nil, err
-	}
-	list, err := res.Daemons()
-	if err != nil {
-		return nil, err
-	}
-	var r reader
+// confinedDaemons returns how the running daemons are confined.
+func confinedDaemons(ctx context.Context, f *facets) ([]confined, error) {
 	all := []confined{}
-	for i := range r.Items(list.Len()) {
-		d := list.At(i)
-		name := r.Text(d.Name())
-		if name != initDaemon && d.Pid() != 0 {
-			all = append(all, confined{name, r.measures(d.Measures())})
+	err := eachDaemon(ctx, f, func(r *reader, m operator.DaemonStatus) {
+		if name := r.Text(m.Name()); name != initDaemon && m.Pid() != 0 {
+			all = append(all, confined{name, r.measures(m.Measures())})
 		}
-	}
-	return all, r.Err
+	})
+	return all, err
 }
 
 func (r *reader) measures(list operator.Measure_List, err error) []measure {

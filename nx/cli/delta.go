@@ -21,12 +21,12 @@ func (v fullFlag) stage(ctx context.Context, s *session, file archive, open open
 		if v.Full != "" && err == nil {
 			return staged{}, wrongUsage("--full goes with a delta, and %s is a set", file.name)
 		}
-		return s.upload(ctx, file, s.in.progress(file.name), open)
+		return uploadSet(ctx, s, file, s.in.progress(file.name), open)
 	}
-	lacking := s.lacking(ctx, found)
+	lacking := lackingBase(ctx, &s.facets, found)
 	if lacking == nil {
 		var set staged
-		set, lacking = s.upload(ctx, file, s.in.progress(file.name), open)
+		set, lacking = uploadSet(ctx, s, file, s.in.progress(file.name), open)
 		if refusal.Of(lacking) != refusal.MissingBase {
 			return set, lacking
 		}
@@ -48,13 +48,13 @@ func (v fullFlag) send(ctx context.Context, s *session, want nxs.Digest, open op
 	if found, err := peek(full); err == nil && found.Digest != want {
 		return staged{}, refusal.New(refusal.DigestMismatch, "%s is not the set that the delta makes", v.Full)
 	}
-	return s.upload(ctx, full, s.in.progress(full.name), open)
+	return uploadSet(ctx, s, full, s.in.progress(full.name), open)
 }
 
-// lacking returns the refusal MissingBase if the device says that it does not hold what a delta builds on. A system
+// lackingBase returns the refusal MissingBase if the device says that it does not hold what a delta builds on. A system
 // that cannot say so judges the delta itself.
-func (s *session) lacking(ctx context.Context, found *nxs.Inspection) error {
-	held, err := s.held(ctx)
+func lackingBase(ctx context.Context, f *facets, found *nxs.Inspection) error {
+	held, err := heldPayloads(ctx, f)
 	if err != nil {
 		return nil
 	}
@@ -76,11 +76,11 @@ func (s *session) lacking(ctx context.Context, found *nxs.Inspection) error {
 	return nil
 }
 
-// held asks which payloads the device holds.
-func (s *session) held(ctx context.Context) (map[nxs.Digest]bool, error) {
+// heldPayloads asks which payloads the device holds.
+func heldPayloads(ctx context.Context, f *facets) (map[nxs.Digest]bool, error) {
 	ctx, cancel := patient(ctx)
 	defer cancel()
-	stager, done := s.stager(ctx)
+	stager, done := f.stager(ctx)
 	defer done()
 	digests, err := updateclient.Held(ctx, stager)
 	held := map[nxs.Digest]bool{}

@@ -101,7 +101,7 @@ func (d *downtime) watch(ctx context.Context, s *session) {
 func (d *downtime) look(ctx context.Context, s *session) error {
 	ctx, cancel := context.WithTimeout(ctx, dialPatience)
 	defer cancel()
-	states, err := s.serviceStates(ctx)
+	states, err := serviceStates(ctx, &s.facets)
 	if err == nil {
 		d.note(states, time.Now())
 	}

@@ -5,10 +5,8 @@ import (
 	"errors"
 	"strings"
 
-	"capnproto.org/go/capnp/v3"
 	"capnproto.org/go/capnp/v3/exc"
 
-	"nexus/capnpgen/fetch"
 	"nexus/capnpgen/update"
 	"nexus/daemons/updateclient"
 	"nexus/libupdates/refusal"
@@ -20,11 +18,6 @@ const registryScheme = "oci://"
 
 // inRegistry reports whether the name of a set is that of one in a registry.
 func inRegistry(name string) bool { return strings.HasPrefix(name, registryScheme) }
-
-func (s *session) fetcher(ctx context.Context) (fetch.Fetcher, capnp.ReleaseFunc) {
-	answer, release := s.operator.Fetch(ctx, nil)
-	return answer.Fetcher(), release
-}
 
 // maxFetches is how often a fetch is begun: again when fetchd has ended under it.
 const maxFetches = 5
@@ -38,7 +31,7 @@ func (v fullFlag) fetch(ctx context.Context, s *session, reference string) (set 
 	show := s.in.progress(reference)
 	defer show.end()
 	for n := 1; ; n++ {
-		set, err = s.fetchOnce(ctx, reference, show)
+		set, err = fetchOnce(ctx, s, reference, show)
 		if !lost(err) || ctx.Err() != nil || n == maxFetches || !s.answers(ctx) {
 			break
 		}
@@ -47,14 +40,14 @@ func (v fullFlag) fetch(ctx context.Context, s *session, reference string) (set 
 	if err == nil {
 		return set, nil
 	}
-	if err = s.whatBecame(ctx, err); errors.Is(err, context.Canceled) {
+	if err = whatBecame(ctx, s, err); errors.Is(err, context.Canceled) {
 		err = &failure{text: "interrupted", reason: refusal.Cancelled,
 			hint: "what came is kept: the next fetch of this set goes on from there, `" + s.in.nx() + " discard` drops it"}
 	}
 	return staged{}, err
 }
 
-func (s *session) fetchOnce(ctx context.Context, reference string, show progress) (staged, error) {
+func fetchOnce(ctx context.Context, s *session, reference string, show progress) (staged, error) {
 	fetcher, done := s.fetcher(ctx)
 	defer done()
 	found, fetched, err := updateclient.Fetch(ctx, fetcher, reference,
@@ -81,7 +74,7 @@ func (v *updateVerb) fetchToSwitch(ctx context.Context, s *session) (staged, err
 	if err != nil {
 		return staged{}, err
 	}
-	set, err := s.staged(ctx)
+	set, err := stagedSet(ctx, &s.facets)
 	if err != nil {
 		return staged{}, err
 	}
@@ -101,7 +94,7 @@ func (v *updateVerb) fetchToSwitch(ctx context.Context, s *session) (staged, err
 
 // older refuses a set that is older than the one that runs, unless that is wanted.
 func (v *updateVerb) older(ctx context.Context, s *session, set staged) error {
-	now, err := s.state(ctx)
+	now, err := readState(ctx, &s.facets)
 	if err != nil || v.Downgrade {
 		return err
 	}

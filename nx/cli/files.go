@@ -31,30 +31,26 @@ type fileState struct {
 
 // Run lists a directory, or shows one file.
 func (v *listVerb) Run(ctx context.Context, in *invocation) error {
-	ctx, cancel := patient(ctx)
-	defer cancel()
-	return in.with(ctx, func(s *session) error {
-		all, err := s.filesAt(ctx, v.Path)
-		if err != nil {
-			return cannot("list", v.Path, err)
+	return show(ctx, in, "list", v.Path, func(ctx context.Context, f *facets) ([]fileState, error) {
+		return filesAt(ctx, f, v.Path)
+	}, printFiles)
+}
+
+func printFiles(w io.Writer, all []fileState) {
+	rows := [][]string{{"NAME", "SIZE"}}
+	for _, f := range all {
+		if f.Type == packagefs.FileType_directory.String() {
+			rows = append(rows, []string{f.Name + "/", "-"})
+			continue
 		}
-		return in.answer(all, func(w io.Writer) {
-			rows := [][]string{{"NAME", "SIZE"}}
-			for _, f := range all {
-				if f.Type == packagefs.FileType_directory.String() {
-					rows = append(rows, []string{f.Name + "/", "-"})
-					continue
-				}
-				rows = append(rows, []string{f.Name, humanize.IBytes(f.Size)})
-			}
-			table(w, rows)
-		})
-	})
+		rows = append(rows, []string{f.Name, humanize.IBytes(f.Size)})
+	}
+	table(w, rows)
 }
 
 // filesAt are the entries of the directory at a path, or the file that is there.
-func (s *session) filesAt(ctx context.Context, path string) ([]fileState, error) {
-	packages, done := s.packageFs(ctx)
+func filesAt(ctx context.Context, f *facets, path string) ([]fileState, error) {
+	packages, done := f.packageFs(ctx)
 	defer done()
 	info, release := packages.Stat(ctx, func(p packagefs.PackageFs_stat_Params) error { return p.SetPath(path) })
 	defer release()
@@ -105,7 +101,7 @@ func (v *catVerb) Run(ctx context.Context, in *invocation) error {
 		return wrongUsage("cat writes no bytes of a bundle to a terminal: redirect it to a file")
 	}
 	return in.with(ctx, func(s *session) error {
-		if err := s.copyFile(ctx, v.Path, in.host.Stdout); err != nil {
+		if err := copyFile(ctx, &s.facets, v.Path, in.host.Stdout); err != nil {
 			return cannot("read", v.Path, err)
 		}
 		return nil
@@ -123,8 +119,8 @@ func (in *invocation) showsToTerminal() bool {
 }
 
 // copyFile writes the file at a path, and refuses it as Stale if it was replaced meanwhile.
-func (s *session) copyFile(ctx context.Context, path string, out io.Writer) error {
-	packages, done := s.packageFs(ctx)
+func copyFile(ctx context.Context, f *facets, path string, out io.Writer) error {
+	packages, done := f.packageFs(ctx)
 	defer done()
 	hash := sha256.New()
 	err := copyPieces(io.MultiWriter(out, hash), func(offset uint64) (piecesAnswer, func(), error) {
@@ -139,7 +135,7 @@ func (s *session) copyFile(ctx context.Context, path string, out io.Writer) erro
 	if err != nil {
 		return err
 	}
-	want, err := s.signedDigest(ctx, path)
+	want, err := signedDigest(ctx, f, path)
 	if err == nil && !bytes.Equal(hash.Sum(nil), want) {
 		err = refusal.New(refusal.Stale, "it was replaced while it was read")
 	}
@@ -147,8 +143,8 @@ func (s *session) copyFile(ctx context.Context, path string, out io.Writer) erro
 }
 
 // signedDigest returns the digest that the signed index has of a file; nil if its bundle is not published.
-func (s *session) signedDigest(ctx context.Context, path string) ([]byte, error) {
-	bundles, done := s.bundles(ctx)
+func signedDigest(ctx context.Context, f *facets, path string) ([]byte, error) {
+	bundles, done := f.bundles(ctx)
 	defer done()
 	name, file, _ := strings.Cut(path, "/")
 	answer, release := bundles.Query(ctx, func(p bundle.BundleMgr_query_Params) error { return p.SetName(name) })

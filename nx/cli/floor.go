@@ -36,7 +36,7 @@ func (*floorShowVerb) Run(ctx context.Context, in *invocation) error {
 	ctx, cancel := patient(ctx)
 	defer cancel()
 	return in.with(ctx, func(s *session) error {
-		now, err := s.state(ctx)
+		now, err := readState(ctx, &s.facets)
 		if err != nil {
 			return cannot("show floor", "", err)
 		}
@@ -60,7 +60,7 @@ func (v *floorLowerVerb) Run(ctx context.Context, in *invocation) error {
 		if version == noFloor {
 			version = ""
 		}
-		if err := s.lowerFloor(ctx, version); err != nil {
+		if err := lowerFloor(ctx, &s.facets, version); err != nil {
 			return cannot("lower floor to", v.Version, err)
 		}
 		is := floor{orNull(version, "")}
@@ -68,8 +68,8 @@ func (v *floorLowerVerb) Run(ctx context.Context, in *invocation) error {
 	})
 }
 
-func (s *session) lowerFloor(ctx context.Context, version string) error {
-	recovery, done := s.recovery(ctx)
+func lowerFloor(ctx context.Context, f *facets, version string) error {
+	recovery, done := f.recovery(ctx)
 	defer done()
 	answer, release := recovery.LowerFloor(ctx,
 		func(p update.UpdateRecovery_lowerFloor_Params) error { return p.SetSystemVersion(version) })

@@ -22,20 +22,20 @@ const (
 
 // await follows the state until look returns true. It continues across restarts of updated and of the system. It ends
 // when no system runs there any more, when ctx ends, or after patience.
-func (s *session) await(ctx context.Context, patience time.Duration, look func(state) (enough bool, err error)) error {
-	return s.awaitOf(ctx, s.status, patience, look)
+func await(ctx context.Context, s *session, patience time.Duration, look func(state) (enough bool, err error)) error {
+	return awaitOf(ctx, s, s.status, patience, look)
 }
 
 // A statusFacet returns UpdateStatus, of the system or of a package of apps.
 type statusFacet func(context.Context) (update.UpdateStatus, capnp.ReleaseFunc)
 
 // awaitOf is await for another slot machine than the system.
-func (s *session) awaitOf(ctx context.Context, of statusFacet, patience time.Duration,
+func awaitOf(ctx context.Context, s *session, of statusFacet, patience time.Duration,
 	look func(state) (enough bool, err error)) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, refusal.New(refusal.HealthTimeout, "no verdict within %s",
 		patience))
 	defer cancel()
-	return s.persist(ctx, func() (heard, enough bool, err error) { return s.followOnce(ctx, of, look) })
+	return s.persist(ctx, func() (heard, enough bool, err error) { return followOnce(ctx, s, of, look) })
 }
 
 // persist calls follow for one instance of a daemon after another, and across restarts of the system, until it returns
@@ -62,7 +62,7 @@ func (s *session) persist(ctx context.Context, follow func() (heard, enough bool
 }
 
 // followOnce follows one instance of updated.
-func (s *session) followOnce(ctx context.Context, of statusFacet, look func(state) (bool, error)) (
+func followOnce(ctx context.Context, s *session, of statusFacet, look func(state) (bool, error)) (
 	heard, enough bool, err error) {
 	status, done := of(ctx)
 	defer done()

@@ -30,28 +30,18 @@ func (v *graphVerb) Run(ctx context.Context, in *invocation) error {
 	case v.SVG && in.json:
 		return wrongUsage("--svg and --json exclude each other")
 	}
-	ctx, cancel := patient(ctx)
-	defer cancel()
-	return in.with(ctx, func(s *session) error {
-		edges, err := s.edges(ctx)
-		if err != nil {
-			return cannot("show graph", "", err)
-		}
-		return in.answer(edges, func(w io.Writer) {
-			switch {
-			case v.Dot:
-				printDot(w, edges)
-			case v.SVG:
-				printSVG(w, edges)
-			default:
-				printEdges(w, edges)
-			}
-		})
-	})
+	print := printEdges
+	switch {
+	case v.Dot:
+		print = printDot
+	case v.SVG:
+		print = printSVG
+	}
+	return show(ctx, in, "show graph", "", readEdges, print)
 }
 
-func (s *session) edges(ctx context.Context) ([]edge, error) {
-	answer, release := s.operator.Graph(ctx, nil)
+func readEdges(ctx context.Context, f *facets) ([]edge, error) {
+	answer, release := f.operator.Graph(ctx, nil)
 	defer release()
 	res, err := answer.Struct()
 	if err != nil {

@@ -26,19 +26,11 @@ type event struct {
 
 // Run shows the history, oldest first.
 func (*historyVerb) Run(ctx context.Context, in *invocation) error {
-	ctx, cancel := patient(ctx)
-	defer cancel()
-	return in.with(ctx, func(s *session) error {
-		events, err := s.history(ctx)
-		if err != nil {
-			return cannot("show history", "", err)
-		}
-		return in.answer(events, func(w io.Writer) { printHistory(w, events) })
-	})
+	return show(ctx, in, "show history", "", readHistory, printHistory)
 }
 
-func (s *session) history(ctx context.Context) ([]event, error) {
-	status, done := s.status(ctx)
+func readHistory(ctx context.Context, f *facets) ([]event, error) {
+	status, done := f.status(ctx)
 	defer done()
 	answer, release := status.History(ctx, nil)
 	defer release()

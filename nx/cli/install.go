@@ -24,7 +24,7 @@ type installVerb struct {
 // Run exits 0 only after the commit.
 func (v *installVerb) Run(ctx context.Context, in *invocation) error {
 	return in.with(ctx, func(s *session) error {
-		return s.install(ctx, intake{verb: "install", file: v.File, timeout: v.Timeout})
+		return installApps(ctx, s, intake{verb: "install", file: v.File, timeout: v.Timeout})
 	})
 }
 
@@ -38,7 +38,7 @@ type upgradeVerb struct {
 // Run exits 0 only after the commit.
 func (v *upgradeVerb) Run(ctx context.Context, in *invocation) error {
 	return in.with(ctx, func(s *session) error {
-		return s.install(ctx, intake{verb: "upgrade", file: v.File, timeout: v.Timeout, older: v.Downgrade})
+		return installApps(ctx, s, intake{verb: "upgrade", file: v.File, timeout: v.Timeout, older: v.Downgrade})
 	})
 }
 
@@ -56,18 +56,18 @@ type installed struct {
 	staged
 }
 
-func (s *session) install(ctx context.Context, v intake) error {
+func installApps(ctx context.Context, s *session, v intake) error {
 	file, err := s.in.openArchive(ctx, v.file)
 	if err != nil {
 		return cannot(v.verb, v.file, err)
 	}
 	defer file.Close()
-	app, err := s.openApp(ctx, v, file)
+	app, err := openApp(ctx, s, v, file)
 	if err != nil {
 		return cannot(v.verb, file.name, err)
 	}
 	defer app.done()
-	set, err := s.send(ctx, file, s.in.progress(file.name), app.stage)
+	set, err := sendSet(ctx, file, s.in.progress(file.name), app.stage)
 	if err != nil {
 		return cannot(v.verb, file.name, s.in.advised(convert.Excepted(err)))
 	}
@@ -76,8 +76,8 @@ func (s *session) install(ctx context.Context, v intake) error {
 		return cannot(v.verb, app.name+" "+set.SystemVersion, err)
 	}
 	s.in.note("%s %s is on trial", app.name, set.SystemVersion)
-	if err := s.awaitOf(ctx, app.status(s), v.timeout, set.verdict); err != nil {
-		return cannot(v.verb, app.name+" "+set.SystemVersion, unlessTrialGoesOn(ctx, s.naming(ctx, err)))
+	if err := awaitOf(ctx, s, app.status(s), v.timeout, set.verdict); err != nil {
+		return cannot(v.verb, app.name+" "+set.SystemVersion, unlessTrialGoesOn(ctx, namingServices(ctx, &s.facets, err)))
 	}
 	return s.in.answer(installed{app.name, set}, func(w io.Writer) {
 		for _, b := range set.Bundles {
@@ -127,7 +127,7 @@ type openedApp struct {
 }
 
 // openApp opens the package that a set is for, by what the set says of itself.
-func (s *session) openApp(ctx context.Context, v intake, file archive) (*openedApp, error) {
+func openApp(ctx context.Context, s *session, v intake, file archive) (*openedApp, error) {
 	found, err := peek(file)
 	if err != nil {
 		return nil, err

@@ -27,7 +27,7 @@ type losses struct {
 func (in *invocation) showLosses(ctx context.Context, s *session) error {
 	ctx, cancel := patient(ctx)
 	defer cancel()
-	all, err := s.losses(ctx)
+	all, err := readLosses(ctx, &s.facets)
 	if err != nil {
 		return cannot("show losses", "", err)
 	}
@@ -40,8 +40,8 @@ func (in *invocation) showLosses(ctx context.Context, s *session) error {
 	})
 }
 
-func (s *session) losses(ctx context.Context) (losses, error) {
-	log, done := s.journal(ctx)
+func readLosses(ctx context.Context, f *facets) (losses, error) {
+	log, done := f.journal(ctx)
 	defer done()
 	answer, release := log.Stats(ctx, nil)
 	defer release()

@@ -14,33 +14,37 @@ import (
 type opening func(ctx context.Context, sizeBytes uint64, progress update.StageProgress) *updateclient.Sink
 
 // toSwitch begins a stage whose outcome can be switched to.
-func (s *session) toSwitch(ctx context.Context, sizeBytes uint64,
-	progress update.StageProgress) *updateclient.Sink {
-	link, updated, done := direct(ctx, s, "updated", s.updated)
-	defer done()
-	return updateclient.StageSystem(ctx, updated, link, sizeBytes, progress)
+func toSwitch(s *session) opening {
+	return func(ctx context.Context, sizeBytes uint64, progress update.StageProgress) *updateclient.Sink {
+		link, updated, done := direct(ctx, s, "updated", s.updated)
+		defer done()
+		return updateclient.StageSystem(ctx, updated, link, sizeBytes, progress)
+	}
 }
 
 // toUpdate is toSwitch with the switch itself.
-func (s *session) toUpdate(ctx context.Context, sizeBytes uint64, progress update.StageProgress) *updateclient.Sink {
-	sink := s.toSwitch(ctx, sizeBytes, progress)
-	sink.ThenSwitch()
-	return sink
+func toUpdate(s *session) opening {
+	return func(ctx context.Context, sizeBytes uint64, progress update.StageProgress) *updateclient.Sink {
+		sink := toSwitch(s)(ctx, sizeBytes, progress)
+		sink.ThenSwitch()
+		return sink
+	}
 }
 
 // toStage begins a stage by the facet that can stage and no more. A system that does not know it yet is asked for the
 // other one.
-func (s *session) toStage(ctx context.Context, sizeBytes uint64,
-	progress update.StageProgress) *updateclient.Sink {
-	link, stager, done := direct(ctx, s, "stage", s.stager)
-	defer done()
-	sink := updateclient.Stage(ctx, stager, link, sizeBytes, progress.AddRef())
-	if exc.IsType(sink.Begun(), exc.Unimplemented) {
-		sink.Release()
-		return s.toSwitch(ctx, sizeBytes, progress)
+func toStage(s *session) opening {
+	return func(ctx context.Context, sizeBytes uint64, progress update.StageProgress) *updateclient.Sink {
+		link, stager, done := direct(ctx, s, "stage", s.stager)
+		defer done()
+		sink := updateclient.Stage(ctx, stager, link, sizeBytes, progress.AddRef())
+		if exc.IsType(sink.Begun(), exc.Unimplemented) {
+			sink.Release()
+			return toSwitch(s)(ctx, sizeBytes, progress)
+		}
+		progress.Release()
+		return sink
 	}
-	progress.Release()
-	return sink
 }
 
 // direct returns the facet of a method over a link of our own to its daemon, or by the method itself where there can be

@@ -23,43 +23,28 @@ import (
 type peerOperator struct{ p *peer }
 
 func (o *peerOperator) Status(_ context.Context, call operator.Operator_status) error {
-	res, err := call.AllocResults()
-	if err != nil {
-		return err
-	}
-	return res.SetStatus(update.UpdateStatus_ServerToClient(&peerUpdated{o.p}))
+	return give(call.AllocResults, operator.Operator_status_Results.SetStatus,
+		update.UpdateStatus_ServerToClient(&peerUpdated{o.p}))
 }
 
 func (o *peerOperator) Updated(_ context.Context, call operator.Operator_updated) error {
-	res, err := call.AllocResults()
-	if err != nil {
-		return err
-	}
-	return res.SetUpdated(update.Updated_ServerToClient(&peerUpdated{o.p}))
+	return give(call.AllocResults, operator.Operator_updated_Results.SetUpdated,
+		update.Updated_ServerToClient(&peerUpdated{o.p}))
 }
 
 func (o *peerOperator) Recovery(_ context.Context, call operator.Operator_recovery) error {
-	res, err := call.AllocResults()
-	if err != nil {
-		return err
-	}
-	return res.SetRecovery(update.UpdateRecovery_ServerToClient(&peerUpdated{o.p}))
+	return give(call.AllocResults, operator.Operator_recovery_Results.SetRecovery,
+		update.UpdateRecovery_ServerToClient(&peerUpdated{o.p}))
 }
 
 func (o *peerOperator) Journal(_ context.Context, call operator.Operator_journal) error {
-	res, err := call.AllocResults()
-	if err != nil {
-		return err
-	}
-	return res.SetJournal(journal.Journal_ServerToClient(peerJournal{o.p}))
+	return give(call.AllocResults, operator.Operator_journal_Results.SetJournal,
+		journal.Journal_ServerToClient(peerJournal{o.p}))
 }
 
 func (o *peerOperator) Bundles(_ context.Context, call operator.Operator_bundles) error {
-	res, err := call.AllocResults()
-	if err != nil {
-		return err
-	}
-	return res.SetBundles(bundle.BundleMgr_ServerToClient(peerBundles{o.p}))
+	return give(call.AllocResults, operator.Operator_bundles_Results.SetBundles,
+		bundle.BundleMgr_ServerToClient(peerBundles{o.p}))
 }
 
 // Packages answers with nothing, as a system does whose daemon is not there.
@@ -69,35 +54,22 @@ func (*peerOperator) Packages(_ context.Context, call operator.Operator_packages
 }
 
 func (o *peerOperator) Services(_ context.Context, call operator.Operator_services) error {
-	res, err := call.AllocResults()
-	if err != nil {
-		return err
-	}
-	return res.SetServices(exec.ServiceWatch_ServerToClient(peerServices{}))
+	return give(call.AllocResults, operator.Operator_services_Results.SetServices,
+		exec.ServiceWatch_ServerToClient(peerServices{}))
 }
 
 func (o *peerOperator) Exec(_ context.Context, call operator.Operator_exec) error {
-	res, err := call.AllocResults()
-	if err != nil {
-		return err
-	}
-	return res.SetExec(exec.Exec_ServerToClient(peerExec{}))
+	return give(call.AllocResults, operator.Operator_exec_Results.SetExec, exec.Exec_ServerToClient(peerExec{}))
 }
 
 func (o *peerOperator) Anchors(_ context.Context, call operator.Operator_anchors) error {
-	res, err := call.AllocResults()
-	if err != nil {
-		return err
-	}
-	return res.SetAnchors(keystore.TrustAnchors_ServerToClient(&peerTrust{o.p}))
+	return give(call.AllocResults, operator.Operator_anchors_Results.SetAnchors,
+		keystore.TrustAnchors_ServerToClient(&peerTrust{o.p}))
 }
 
 func (o *peerOperator) Trust(_ context.Context, call operator.Operator_trust) error {
-	res, err := call.AllocResults()
-	if err != nil {
-		return err
-	}
-	return res.SetTrust(operator.TrustEditor_ServerToClient(&peerTrust{o.p}))
+	return give(call.AllocResults, operator.Operator_trust_Results.SetTrust,
+		operator.TrustEditor_ServerToClient(&peerTrust{o.p}))
 }
 
 func (*peerOperator) Daemons(_ context.Context, call operator.Operator_daemons) error {
@@ -181,11 +153,8 @@ func (o *peerOperator) Watchdog(_ context.Context, call operator.Operator_watchd
 }
 
 func (*peerOperator) Authority(_ context.Context, call operator.Operator_authority) error {
-	res, err := call.AllocResults()
-	if err != nil {
-		return err
-	}
-	return res.SetAuthority(operator.Authority_ServerToClient(peerAuthority{}))
+	return give(call.AllocResults, operator.Operator_authority_Results.SetAuthority,
+		operator.Authority_ServerToClient(peerAuthority{}))
 }
 
 // A peerAuthority takes back LogSink and refuses everything else.
@@ -409,4 +378,13 @@ func fillRecords(make func(int32) (journal.Record_List, error), filter journal.F
 
 func (*peerOperator) Fetch(context.Context, operator.Operator_fetch) error {
 	return errors.New("not asked")
+}
+
+// give answers a call with one capability.
+func give[R, C any](alloc func() (R, error), set func(R, C) error, client C) error {
+	res, err := alloc()
+	if err != nil {
+		return err
+	}
+	return set(res, client)
 }

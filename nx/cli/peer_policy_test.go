@@ -15,19 +15,13 @@ import (
 type peerPolicy struct{ p *peer }
 
 func (o *peerOperator) Powers(_ context.Context, call operator.Operator_powers) error {
-	res, err := call.AllocResults()
-	if err != nil {
-		return err
-	}
-	return res.SetJudge(powers.PowerJudge_ServerToClient(&peerPolicy{o.p}))
+	return give(call.AllocResults, operator.Operator_powers_Results.SetJudge,
+		powers.PowerJudge_ServerToClient(&peerPolicy{o.p}))
 }
 
 func (o *peerOperator) Policy(_ context.Context, call operator.Operator_policy) error {
-	res, err := call.AllocResults()
-	if err != nil {
-		return err
-	}
-	return res.SetPolicy(powers.PolicyEditor_ServerToClient(&peerPolicy{o.p}))
+	return give(call.AllocResults, operator.Operator_policy_Results.SetPolicy,
+		powers.PolicyEditor_ServerToClient(&peerPolicy{o.p}))
 }
 
 func (s *peerPolicy) Policy(_ context.Context, call powers.PowerJudge_policy) error {

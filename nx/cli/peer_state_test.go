@@ -14,11 +14,8 @@ import (
 type peerKeeper struct{ got []byte }
 
 func (o *peerOperator) State(_ context.Context, call operator.Operator_state) error {
-	res, err := call.AllocResults()
-	if err != nil {
-		return err
-	}
-	return res.SetKeeper(powers.StateKeeper_ServerToClient(&peerKeeper{}))
+	return give(call.AllocResults, operator.Operator_state_Results.SetKeeper,
+		powers.StateKeeper_ServerToClient(&peerKeeper{}))
 }
 
 func (s *peerKeeper) List(_ context.Context, call powers.StateKeeper_list) error {
@@ -66,11 +63,7 @@ func (peerArchive) Read(_ context.Context, call bundle.Blob_read) error {
 func (peerArchive) Size(context.Context, bundle.Blob_size) error { return nil }
 
 func (s *peerKeeper) Import(_ context.Context, call powers.StateKeeper_import) error {
-	res, err := call.AllocResults()
-	if err != nil {
-		return err
-	}
-	return res.SetSink(powers.StateSink_ServerToClient(s))
+	return give(call.AllocResults, powers.StateKeeper_import_Results.SetSink, powers.StateSink_ServerToClient(s))
 }
 
 func (s *peerKeeper) Write(_ context.Context, call powers.StateSink_write) error {

@@ -36,7 +36,7 @@ func (*policyShowVerb) Run(ctx context.Context, in *invocation) error {
 	ctx, cancel := patient(ctx)
 	defer cancel()
 	return in.with(ctx, func(s *session) error {
-		p, err := s.policy(ctx)
+		p, err := readPolicy(ctx, &s.facets)
 		if err != nil {
 			return cannot("show policy", "", err)
 		}
@@ -84,7 +84,7 @@ func (v *policySetVerb) Run(ctx context.Context, in *invocation) error {
 	ctx, cancel := patient(ctx)
 	defer cancel()
 	return in.with(ctx, func(s *session) error {
-		change, err := s.setPolicy(ctx, text)
+		change, err := setPolicy(ctx, &s.facets, text)
 		if err != nil {
 			return cannot("set policy", v.File, err)
 		}
@@ -134,7 +134,7 @@ func (v *explainVerb) Run(ctx context.Context, in *invocation) error {
 	ctx, cancel := patient(ctx)
 	defer cancel()
 	return in.with(ctx, func(s *session) error {
-		grants, err := s.explain(ctx, v.Bundle)
+		grants, err := explainPowers(ctx, &s.facets, v.Bundle)
 		if err != nil {
 			return cannot("explain", v.Bundle, err)
 		}
@@ -159,8 +159,8 @@ func (v *explainVerb) Run(ctx context.Context, in *invocation) error {
 	})
 }
 
-func (s *session) policy(ctx context.Context) (p shownPolicy, err error) {
-	judge, done := s.judge(ctx)
+func readPolicy(ctx context.Context, f *facets) (p shownPolicy, err error) {
+	judge, done := f.judge(ctx)
 	defer done()
 	answer, release := judge.Policy(ctx, nil)
 	defer release()
@@ -173,8 +173,8 @@ func (s *session) policy(ctx context.Context) (p shownPolicy, err error) {
 	return p, r.Err
 }
 
-func (s *session) setPolicy(ctx context.Context, text string) (c policyChange, err error) {
-	editor, done := s.policyEditor(ctx)
+func setPolicy(ctx context.Context, f *facets, text string) (c policyChange, err error) {
+	editor, done := f.policyEditor(ctx)
 	defer done()
 	answer, release := editor.Set(ctx, func(p rpc.PolicyEditor_set_Params) error { return p.SetText(text) })
 	defer release()
@@ -190,13 +190,13 @@ func (s *session) setPolicy(ctx context.Context, text string) (c policyChange, e
 	return c, r.Err
 }
 
-// explain asks what a published bundle gets, as one of the set that is published.
-func (s *session) explain(ctx context.Context, name string) ([]grantOfPower, error) {
-	publisher, set, err := s.asking(ctx, name)
+// explainPowers asks what a published bundle gets, as one of the set that is published.
+func explainPowers(ctx context.Context, f *facets, name string) ([]grantOfPower, error) {
+	publisher, set, err := askingSet(ctx, f, name)
 	if err != nil {
 		return nil, err
 	}
-	judge, done := s.judge(ctx)
+	judge, done := f.judge(ctx)
 	defer done()
 	all, _, err := convert.Judge(ctx, judge, publisher, set, false)
 	if err != nil {
@@ -211,9 +211,9 @@ func (s *session) explain(ctx context.Context, name string) ([]grantOfPower, err
 	return grants, nil
 }
 
-// asking is who signed the published set, and what its bundles ask for. The named one has to be among them.
-func (s *session) asking(ctx context.Context, name string) (key trust.PublicKey, set []policy.Asking, err error) {
-	manager, done := s.bundles(ctx)
+// askingSet is who signed the published set, and what its bundles ask for. The named one has to be among them.
+func askingSet(ctx context.Context, f *facets, name string) (key trust.PublicKey, set []policy.Asking, err error) {
+	manager, done := f.bundles(ctx)
 	defer done()
 	listed, done := manager.List(ctx, nil)
 	defer done()

@@ -18,7 +18,7 @@ func (v *updateVerb) preflight(ctx context.Context, in *invocation, s *session, 
 	if err != nil {
 		return nil
 	}
-	now, err := s.state(ctx)
+	now, err := readState(ctx, &s.facets)
 	if err != nil {
 		return err
 	}

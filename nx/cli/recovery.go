@@ -21,11 +21,11 @@ type rollbackVerb struct {
 // Run rolls back and waits until what runs then is confirmed healthy.
 func (v *rollbackVerb) Run(ctx context.Context, in *invocation) error {
 	return in.with(ctx, func(s *session) error {
-		if err := s.rollback(ctx); err != nil {
+		if err := rollBack(ctx, &s.facets); err != nil {
 			return cannot("roll back", "", err)
 		}
 		var now state
-		err := s.await(ctx, v.Timeout, func(seen state) (bool, error) {
+		err := await(ctx, s, v.Timeout, func(seen state) (bool, error) {
 			now = seen
 			return seen.PendingSlot == nil && seen.HealthOK, nil
 		})
@@ -36,8 +36,8 @@ func (v *rollbackVerb) Run(ctx context.Context, in *invocation) error {
 	})
 }
 
-func (s *session) rollback(ctx context.Context) error {
-	recovery, done := s.recovery(ctx)
+func rollBack(ctx context.Context, f *facets) error {
+	recovery, done := f.recovery(ctx)
 	defer done()
 	answer, release := recovery.Rollback(ctx, nil)
 	defer release()
@@ -53,7 +53,7 @@ type clearVerb struct {
 // Run takes a set out of quarantine.
 func (v *clearVerb) Run(ctx context.Context, in *invocation) error {
 	return in.with(ctx, func(s *session) error {
-		now, err := s.state(ctx)
+		now, err := readState(ctx, &s.facets)
 		if err != nil {
 			return cannot("clear", v.Set, err)
 		}
@@ -61,7 +61,7 @@ func (v *clearVerb) Run(ctx context.Context, in *invocation) error {
 		if err != nil {
 			return cannot("clear", v.Set, err)
 		}
-		if err := s.clear(ctx, set.IndexSHA256); err != nil {
+		if err := clearQuarantine(ctx, &s.facets, set.IndexSHA256); err != nil {
 			return cannot("clear", v.Set, err)
 		}
 		return in.answer(set, func(w io.Writer) {
@@ -95,12 +95,12 @@ func (s state) findQuarantined(name string) (quarantined, error) {
 	}
 }
 
-func (s *session) clear(ctx context.Context, digest string) error {
+func clearQuarantine(ctx context.Context, f *facets, digest string) error {
 	raw, err := nxs.ParseDigest(digest)
 	if err != nil {
 		return err
 	}
-	recovery, done := s.recovery(ctx)
+	recovery, done := f.recovery(ctx)
 	defer done()
 	answer, release := recovery.ClearQuarantine(ctx, func(p update.UpdateRecovery_clearQuarantine_Params) error {
 		return p.SetIndexSha256(raw[:])

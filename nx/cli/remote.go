@@ -103,25 +103,19 @@ type operatorsListVerb struct{}
 
 // Run asks for the keys and shows them.
 func (*operatorsListVerb) Run(ctx context.Context, in *invocation) error {
-	ctx, cancel := patient(ctx)
-	defer cancel()
-	return in.with(ctx, func(s *session) error {
-		keys, err := s.operators(ctx)
-		if err != nil {
-			return cannot("show operators", "", err)
-		}
-		return in.answer(keys, func(w io.Writer) {
-			if len(keys) == 0 {
-				fmt.Fprintln(w, "no operator comes in over the network")
-				return
-			}
-			rows := [][]string{{"KEY", "ROLE", "UNTIL", "CONNECTED"}}
-			for _, k := range keys {
-				rows = append(rows, []string{k.Key, clean(k.Role), k.until(), fmt.Sprint(k.Connections)})
-			}
-			table(w, rows)
-		})
-	})
+	return show(ctx, in, "show operators", "", operatorKeys, printOperators)
+}
+
+func printOperators(w io.Writer, keys []operatorKey) {
+	if len(keys) == 0 {
+		fmt.Fprintln(w, "no operator comes in over the network")
+		return
+	}
+	rows := [][]string{{"KEY", "ROLE", "UNTIL", "CONNECTED"}}
+	for _, k := range keys {
+		rows = append(rows, []string{k.Key, clean(k.Role), k.until(), fmt.Sprint(k.Connections)})
+	}
+	table(w, rows)
 }
 
 func (k operatorKey) until() string {
@@ -134,8 +128,8 @@ func (k operatorKey) until() string {
 	return time.UnixMilli(int64(k.UntilUnixMs)).UTC().Format(time.RFC3339)
 }
 
-func (s *session) operators(ctx context.Context) ([]operatorKey, error) {
-	authority, done := s.authority(ctx)
+func operatorKeys(ctx context.Context, f *facets) ([]operatorKey, error) {
+	authority, done := f.authority(ctx)
 	defer done()
 	answer, release := authority.Operators(ctx, nil)
 	defer release()
@@ -182,7 +176,7 @@ func (v *operatorsRevokeVerb) Run(ctx context.Context, in *invocation) error {
 	defer cancel()
 	return in.with(ctx, func(s *session) error {
 		client := "key:" + key.String()
-		if err := s.revoke(ctx, client, "Operator"); err != nil {
+		if err := revokeEdge(ctx, &s.facets, client, "Operator"); err != nil {
 			return cannot("revoke", key.String(), err)
 		}
 		return in.answer(revoked{client, "Operator"}, func(w io.Writer) {

@@ -38,7 +38,7 @@ func (v *revokeVerb) Run(ctx context.Context, in *invocation) error {
 	ctx, cancel := patient(ctx)
 	defer cancel()
 	return in.with(ctx, func(s *session) error {
-		if err := s.revoke(ctx, v.Client, v.Service); err != nil {
+		if err := revokeEdge(ctx, &s.facets, v.Client, v.Service); err != nil {
 			return cannot("revoke", v.Service, err)
 		}
 		return in.answer(revoked{v.Client, v.Service}, func(w io.Writer) {
@@ -53,7 +53,7 @@ func (v *grantVerb) Run(ctx context.Context, in *invocation) error {
 	ctx, cancel := patient(ctx)
 	defer cancel()
 	return in.with(ctx, func(s *session) error {
-		if err := s.grant(ctx, v.Client, v.Service); err != nil {
+		if err := grantEdge(ctx, &s.facets, v.Client, v.Service); err != nil {
 			return cannot("grant", v.Service, err)
 		}
 		return in.answer(revoked{v.Client, v.Service}, func(w io.Writer) {
@@ -62,8 +62,8 @@ func (v *grantVerb) Run(ctx context.Context, in *invocation) error {
 	})
 }
 
-func (s *session) revoke(ctx context.Context, client, service string) error {
-	authority, done := s.authority(ctx)
+func revokeEdge(ctx context.Context, f *facets, client, service string) error {
+	authority, done := f.authority(ctx)
 	defer done()
 	answer, release := authority.Revoke(ctx, func(p operator.Authority_revoke_Params) error {
 		return errors.Join(p.SetClient(client), p.SetService(service))
@@ -73,8 +73,8 @@ func (s *session) revoke(ctx context.Context, client, service string) error {
 	return err
 }
 
-func (s *session) grant(ctx context.Context, client, service string) error {
-	authority, done := s.authority(ctx)
+func grantEdge(ctx context.Context, f *facets, client, service string) error {
+	authority, done := f.authority(ctx)
 	defer done()
 	answer, release := authority.Grant(ctx, func(p operator.Authority_grant_Params) error {
 		return errors.Join(p.SetClient(client), p.SetService(service))

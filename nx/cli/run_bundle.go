@@ -22,7 +22,7 @@ type exit struct {
 // Run starts the bundle and waits until it ends. Its output goes to the journal. An interrupt kills it.
 func (v *runVerb) Run(ctx context.Context, in *invocation) error {
 	return in.with(ctx, func(s *session) error {
-		end, err := s.run(ctx, v.Bundle)
+		end, err := runBundle(ctx, &s.facets, v.Bundle)
 		if err == nil && end != (exit{}) {
 			err = fmt.Errorf("ended with %s", end)
 		}
@@ -40,8 +40,8 @@ func (e exit) String() string {
 	return fmt.Sprintf("exit code %d", e.ExitCode)
 }
 
-func (s *session) run(ctx context.Context, bundle string) (exit, error) {
-	runner, done := s.exec(ctx)
+func runBundle(ctx context.Context, f *facets, bundle string) (exit, error) {
+	runner, done := f.exec(ctx)
 	defer done()
 	answer, release := runner.Run(ctx, func(p exec.Exec_run_Params) error { return p.SetBundle(bundle) })
 	defer release() // the last reference to the process: dropping it kills what still runs

@@ -49,11 +49,11 @@ func (*servicesVerb) Run(ctx context.Context, in *invocation) error {
 	ctx, cancel := patient(ctx)
 	defer cancel()
 	return in.with(ctx, func(s *session) error {
-		services, err := s.serviceStates(ctx)
+		services, err := serviceStates(ctx, &s.facets)
 		if err != nil {
 			return cannot("show services", "", err)
 		}
-		daemons, err := s.daemonStates(ctx)
+		daemons, err := daemonStates(ctx, &s.facets)
 		if err != nil {
 			return cannot("show daemons", "", err)
 		}
@@ -62,8 +62,8 @@ func (*servicesVerb) Run(ctx context.Context, in *invocation) error {
 	})
 }
 
-func (s *session) serviceStates(ctx context.Context) ([]serviceState, error) {
-	services, done := s.services(ctx)
+func serviceStates(ctx context.Context, f *facets) ([]serviceState, error) {
+	services, done := f.services(ctx)
 	defer done()
 	answer, release := services.List(ctx, nil)
 	defer release()
@@ -94,23 +94,29 @@ func (r *reader) service(m exec.ServiceStatus) serviceState {
 	}
 }
 
-func (s *session) daemonStates(ctx context.Context) ([]daemonState, error) {
-	answer, release := s.operator.Daemons(ctx, nil)
+func daemonStates(ctx context.Context, f *facets) ([]daemonState, error) {
+	states := []daemonState{}
+	err := eachDaemon(ctx, f, func(r *reader, m operator.DaemonStatus) { states = append(states, r.daemon(m)) })
+	return states, err
+}
+
+// eachDaemon asks for the daemons and calls note for each.
+func eachDaemon(ctx context.Context, f *facets, note func(*reader, operator.DaemonStatus)) error {
+	answer, release := f.operator.Daemons(ctx, nil)
 	defer release()
 	res, err := answer.Struct()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	list, err := res.Daemons()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	var r reader
-	states := []daemonState{}
 	for i := range r.Items(list.Len()) {
-		states = append(states, r.daemon(list.At(i)))
+		note(&r, list.At(i))
 	}
-	return states, r.Err
+	return r.Err
 }
 
 func (r *reader) daemon(m operator.DaemonStatus) daemonState {

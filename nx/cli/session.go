@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -26,11 +27,11 @@ var errGone = errors.New("the system went away")
 
 // A session is one connection to a running system.
 type session struct {
-	in       *invocation
-	conn     *vat.Conn
-	operator operator.Operator
-	files    *guard.Files         // what came beside the messages of conn
-	links    []*updateclient.Link // of our own
+	facets
+	in    *invocation
+	conn  *vat.Conn
+	files *guard.Files         // what came beside the messages of conn
+	links []*updateclient.Link // of our own
 }
 
 // dial connects to the system. The caller closes the session.
@@ -57,7 +58,7 @@ func (in *invocation) dial(ctx context.Context) (*session, error) {
 		}
 		return nil, err
 	}
-	return &session{in: in, conn: conn, operator: operator.Operator(bootstrap), files: files}, nil
+	return &session{facets: facets{operator.Operator(bootstrap)}, in: in, conn: conn, files: files}, nil
 }
 
 // stream opens the connection to the system. refused returns why the system refused it, once it has ended.
@@ -147,4 +148,18 @@ var errSilent = refusal.New(refusal.Stalled, "the system does not answer: one of
 // patient returns a context for such a call.
 func patient(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(ctx, answerPatience, errSilent)
+}
+
+// show asks the system for something that it answers at once, and prints it. The verb and the object are for the error.
+func show[T any](ctx context.Context, in *invocation, verb, object string,
+	ask func(context.Context, *facets) (T, error), print func(io.Writer, T)) error {
+	ctx, cancel := patient(ctx)
+	defer cancel()
+	return in.with(ctx, func(s *session) error {
+		found, err := ask(ctx, &s.facets)
+		if err != nil {
+			return cannot(verb, object, err)
+		}
+		return in.answer(found, func(w io.Writer) { print(w, found) })
+	})
 }

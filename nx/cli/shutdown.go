@@ -23,7 +23,7 @@ func (*shutdownVerb) Run(ctx context.Context, in *invocation) error {
 		answer, release := s.operator.Stop(ctx, nil)
 		defer release()
 		_, err := answer.Struct()
-		if err := s.awaitDown(ctx, err); err != nil {
+		if err := awaitDown(ctx, s, err); err != nil {
 			return cannot("shut down", in.dir, err)
 		}
 		return in.answer(struct{}{}, func(w io.Writer) { fmt.Fprintf(w, "the system %s is down\n", in.place()) })
@@ -54,7 +54,7 @@ func (v *rebootVerb) Run(ctx context.Context, in *invocation) error {
 		answer, release := s.operator.Reboot(ctx, nil)
 		defer release()
 		_, err = answer.Struct()
-		if err := s.awaitDown(ctx, err); err != nil {
+		if err := awaitDown(ctx, s, err); err != nil {
 			return cannot("reboot", in.dir, err)
 		}
 		if err := watched.awaitBack(ctx); err != nil {
@@ -69,7 +69,7 @@ func (v *rebootVerb) Run(ctx context.Context, in *invocation) error {
 }
 
 // awaitDown waits for the end of the system after the order to stop, whose result it takes.
-func (s *session) awaitDown(ctx context.Context, err error) error {
+func awaitDown(ctx context.Context, s *session, err error) error {
 	if err != nil && !vat.Disconnected(err) {
 		return convert.Excepted(err)
 	}

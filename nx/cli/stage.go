@@ -45,7 +45,7 @@ func (v *stageVerb) bring(ctx context.Context, in *invocation, s *session) (stag
 		return staged{}, cannot("stage", v.File, err)
 	}
 	defer file.Close()
-	set, err := v.stage(ctx, s, file, s.toStage)
+	set, err := v.stage(ctx, s, file, toStage(s))
 	return set, unlessDone("stage", file.name, err)
 }
 
@@ -73,7 +73,7 @@ type switchVerb struct {
 // Run switches to what is staged now. It does not wait for the verdict.
 func (v *switchVerb) Run(ctx context.Context, in *invocation) error {
 	return in.with(ctx, func(s *session) error {
-		set, err := s.stagedAs(ctx, v.Set)
+		set, err := stagedAs(ctx, &s.facets, v.Set)
 		if err != nil {
 			return cannot("switch", "", err)
 		}
@@ -104,14 +104,14 @@ func (v *discardVerb) Run(ctx context.Context, in *invocation) error {
 		ended := false
 		if v.Set == "" {
 			var err error
-			if ended, err = s.endStage(ctx); err != nil {
+			if ended, err = endStage(ctx, &s.facets); err != nil {
 				return cannot("discard", "", err)
 			}
 		}
 		if ended {
 			return in.answer(endedStage{true}, func(w io.Writer) { fmt.Fprintln(w, "ended the stage under way") })
 		}
-		set, err := s.stagedAs(ctx, v.Set)
+		set, err := stagedAs(ctx, &s.facets, v.Set)
 		if err != nil {
 			return cannot("discard", "", err)
 		}
@@ -126,8 +126,8 @@ func (v *discardVerb) Run(ctx context.Context, in *invocation) error {
 }
 
 // endStage ends the stage in progress and reports whether there was one. Older systems cannot do that.
-func (s *session) endStage(ctx context.Context) (ended bool, err error) {
-	recovery, done := s.recovery(ctx)
+func endStage(ctx context.Context, f *facets) (ended bool, err error) {
+	recovery, done := f.recovery(ctx)
 	defer done()
 	answer, release := recovery.EndStage(ctx, nil)
 	defer release()
@@ -139,8 +139,8 @@ func (s *session) endStage(ctx context.Context) (ended bool, err error) {
 }
 
 // stagedAs is staged, but fails if another set than the named one is staged.
-func (s *session) stagedAs(ctx context.Context, name string) (staged, error) {
-	set, err := s.staged(ctx)
+func stagedAs(ctx context.Context, f *facets, name string) (staged, error) {
+	set, err := stagedSet(ctx, f)
 	if err == nil && name != "" && !meant(name, set.IndexSHA256, set.SystemVersion) {
 		set.System.Release()
 		return staged{}, refusal.New(refusal.NothingStaged, "%s is not staged: %s (%s) is", name, set.SystemVersion,
@@ -149,9 +149,9 @@ func (s *session) stagedAs(ctx context.Context, name string) (staged, error) {
 	return set, err
 }
 
-// staged returns the set that is staged now. The caller releases its system.
-func (s *session) staged(ctx context.Context) (staged, error) {
-	updated, done := s.updated(ctx)
+// stagedSet returns the set that is staged now. The caller releases its system.
+func stagedSet(ctx context.Context, f *facets) (staged, error) {
+	updated, done := f.updated(ctx)
 	defer done()
 	set, err := updateclient.Staged(ctx, updated)
 	return stagedOf(set, err)

@@ -88,9 +88,9 @@ func (s state) slot(name string) slotState {
 // holds reports whether a slot holds the set with that digest.
 func (s slotState) holds(digest string) bool { return s.IndexSHA256 != nil && *s.IndexSHA256 == digest }
 
-// state returns the current state.
-func (s *session) state(ctx context.Context) (state, error) {
-	facet, done := s.status(ctx)
+// readState returns the current state.
+func readState(ctx context.Context, f *facets) (state, error) {
+	facet, done := f.status(ctx)
 	defer done()
 	status, err := updateclient.Get(ctx, facet)
 	return stateOf(status), err

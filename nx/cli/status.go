@@ -22,16 +22,16 @@ func (*statusVerb) Run(ctx context.Context, in *invocation) error {
 	ctx, cancel := patient(ctx)
 	defer cancel()
 	return in.with(ctx, func(s *session) error {
-		now, err := s.state(ctx)
+		now, err := readState(ctx, &s.facets)
 		if err != nil {
 			return cannot("show status", "", err)
 		}
-		idle := s.idle(ctx, now)
-		confinement, err := s.confinement(ctx)
+		idle := idleRows(ctx, &s.facets, now)
+		confinement, err := confinedDaemons(ctx, &s.facets)
 		if err != nil {
 			return cannot("show status", "", err)
 		}
-		watchdog, err := s.watchdog(ctx)
+		watchdog, err := readWatchdog(ctx, &s.facets)
 		if err != nil {
 			return cannot("show status", "", err)
 		}
@@ -41,15 +41,15 @@ func (*statusVerb) Run(ctx context.Context, in *invocation) error {
 	})
 }
 
-// idle returns a line that says so if a set runs in which nothing does. If the question is not answered, it returns
+// idleRows returns a line that says so if a set runs in which nothing does. If the question is not answered, it returns
 // none: the state is what was asked for.
-func (s *session) idle(ctx context.Context, now state) [][]string {
+func idleRows(ctx context.Context, f *facets, now state) [][]string {
 	bundles := now.slot(now.ActiveSlot).Bundles
 	core := slices.ContainsFunc(bundles, func(b bundleRef) bool { return b.Name == nxs.CoreName })
 	if !now.HealthOK || len(bundles) == 0 || core {
 		return nil
 	}
-	if services, err := s.serviceStates(ctx); err != nil || len(services) > 0 {
+	if services, err := serviceStates(ctx, f); err != nil || len(services) > 0 {
 		return nil
 	}
 	return [][]string{{"services", "none: nothing in this set runs by itself"}}

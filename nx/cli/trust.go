@@ -43,14 +43,14 @@ func (*trustListVerb) Run(ctx context.Context, in *invocation) error {
 	ctx, cancel := patient(ctx)
 	defer cancel()
 	return in.with(ctx, func(s *session) error {
-		root, err := s.root(ctx)
+		root, err := readRoot(ctx, &s.facets)
 		if err != nil {
 			return cannot("show root", "", err)
 		}
 		if root != nil {
 			return in.answer(root.summary(), root.show)
 		}
-		keys, err := s.anchors(ctx)
+		keys, err := trustedKeys(ctx, &s.facets)
 		if err != nil {
 			return cannot("show keys", "", err)
 		}
@@ -83,7 +83,7 @@ func (v *trustAddVerb) Run(ctx context.Context, in *invocation) error {
 	ctx, cancel := patient(ctx)
 	defer cancel()
 	return in.with(ctx, func(s *session) error {
-		change, err := s.addKey(ctx, v.Role, key)
+		change, err := addKey(ctx, &s.facets, v.Role, key)
 		if err != nil {
 			return cannot("trust", trust.Shown(v.Key), err)
 		}
@@ -111,7 +111,7 @@ type trustRemoveVerb struct {
 // Run removes the key.
 func (v *trustRemoveVerb) Run(ctx context.Context, in *invocation) error {
 	return in.with(ctx, func(s *session) error {
-		key, err := s.findKey(ctx, v.Role, v.Key)
+		key, err := findKey(ctx, &s.facets, v.Role, v.Key)
 		if err != nil {
 			return cannot("remove key", trust.Shown(v.Key), err)
 		}
@@ -121,7 +121,7 @@ func (v *trustRemoveVerb) Run(ctx context.Context, in *invocation) error {
 		}
 		ctx, cancel := patient(ctx)
 		defer cancel()
-		change, err := s.removeKey(ctx, v.Role, key)
+		change, err := removeKey(ctx, &s.facets, v.Role, key)
 		if err != nil {
 			return cannot("remove key", key.String(), err)
 		}
@@ -133,8 +133,8 @@ func (v *trustRemoveVerb) Run(ctx context.Context, in *invocation) error {
 }
 
 // findKey returns the one trusted key of a role that is given as a file, as text, or as the start of it in hex.
-func (s *session) findKey(ctx context.Context, role, meant string) (trust.PublicKey, error) {
-	keys, err := s.anchors(ctx)
+func findKey(ctx context.Context, f *facets, role, meant string) (trust.PublicKey, error) {
+	keys, err := trustedKeys(ctx, f)
 	if err != nil {
 		return trust.PublicKey{}, err
 	}
@@ -158,8 +158,8 @@ func (s *session) findKey(ctx context.Context, role, meant string) (trust.Public
 	}
 }
 
-func (s *session) anchors(ctx context.Context) ([]anchor, error) {
-	list, done := s.trusted(ctx)
+func trustedKeys(ctx context.Context, f *facets) ([]anchor, error) {
+	list, done := f.trusted(ctx)
 	defer done()
 	return readAnchors(ctx, list)
 }
@@ -185,8 +185,8 @@ func readAnchors(ctx context.Context, from keystore.TrustAnchors) ([]anchor, err
 	return keys, r.Err
 }
 
-func (s *session) addKey(ctx context.Context, role string, key trust.PublicKey) (c anchorChange, err error) {
-	editor, done := s.trustEditor(ctx)
+func addKey(ctx context.Context, f *facets, role string, key trust.PublicKey) (c anchorChange, err error) {
+	editor, done := f.trustEditor(ctx)
 	defer done()
 	answer, release := editor.Add(ctx, func(p operator.TrustEditor_add_Params) error {
 		return errors.Join(p.SetRole(role), p.SetPublicKey(key[:]))
@@ -199,8 +199,8 @@ func (s *session) addKey(ctx context.Context, role string, key trust.PublicKey) 
 	return anchorChange{anchor{role, key.String()}, res.Kept()}, convert.Refused(res.Refusal())
 }
 
-func (s *session) removeKey(ctx context.Context, role string, key trust.PublicKey) (c anchorChange, err error) {
-	editor, done := s.trustEditor(ctx)
+func removeKey(ctx context.Context, f *facets, role string, key trust.PublicKey) (c anchorChange, err error) {
+	editor, done := f.trustEditor(ctx)
 	defer done()
 	answer, release := editor.Remove(ctx, func(p operator.TrustEditor_remove_Params) error {
 		return errors.Join(p.SetRole(role), p.SetPublicKey(key[:]))

@@ -161,9 +161,9 @@ func day(ms uint64) string {
 	return time.UnixMilli(int64(min(ms, year9999))).UTC().Format(time.RFC3339)
 }
 
-// root asks for the root, which is nil if the system uses a folder of keys.
-func (s *session) root(ctx context.Context) (*trustedRoot, error) {
-	trusted, done := s.trusted(ctx)
+// readRoot asks for the root, which is nil if the system uses a folder of keys.
+func readRoot(ctx context.Context, f *facets) (*trustedRoot, error) {
+	trusted, done := f.trusted(ctx)
 	defer done()
 	answer, release := trusted.Root(ctx, nil)
 	defer release()
@@ -250,7 +250,7 @@ func (v *trustUpdateVerb) Run(ctx context.Context, in *invocation) error {
 func (v *trustUpdateVerb) update(ctx context.Context, in *invocation, s *session,
 	raw []byte) (c rootChange, err error) {
 	asked, cancel := patient(ctx)
-	before, err := s.root(asked)
+	before, err := readRoot(asked, &s.facets)
 	cancel()
 	if err != nil {
 		return c, err
@@ -263,7 +263,7 @@ func (v *trustUpdateVerb) update(ctx context.Context, in *invocation, s *session
 	}
 	ctx, cancel = patient(ctx)
 	defer cancel()
-	return s.updateRoot(ctx, c, raw, pin)
+	return updateRoot(ctx, &s.facets, c, raw, pin)
 }
 
 // pin returns the digest of the root to begin with: the one that was named, or the first, if the operator agrees.
@@ -310,8 +310,8 @@ func readRootFiles(names []string) ([]byte, error) {
 	return raw, nil
 }
 
-func (s *session) updateRoot(ctx context.Context, c rootChange, raw, pin []byte) (rootChange, error) {
-	editor, done := s.trustEditor(ctx)
+func updateRoot(ctx context.Context, f *facets, c rootChange, raw, pin []byte) (rootChange, error) {
+	editor, done := f.trustEditor(ctx)
 	defer done()
 	answer, release := editor.Update(ctx, func(p operator.TrustEditor_update_Params) error {
 		return errors.Join(p.SetRoots(raw), p.SetPin(pin))

@@ -28,7 +28,7 @@ func (v *uninstallVerb) Run(ctx context.Context, in *invocation) error {
 	ctx, cancel := patient(ctx)
 	defer cancel()
 	return in.with(ctx, func(s *session) error {
-		if err := s.uninstall(ctx, v.Names, v.KeepState); err != nil {
+		if err := uninstallApps(ctx, &s.facets, v.Names, v.KeepState); err != nil {
 			return cannot("uninstall", strings.Join(v.Names, " "), err)
 		}
 		return in.answer(uninstalled{v.Names, v.KeepState}, func(w io.Writer) {
@@ -37,8 +37,8 @@ func (v *uninstallVerb) Run(ctx context.Context, in *invocation) error {
 	})
 }
 
-func (s *session) uninstall(ctx context.Context, names []string, keepState bool) error {
-	installer, done := s.installer(ctx)
+func uninstallApps(ctx context.Context, f *facets, names []string, keepState bool) error {
+	installer, done := f.installer(ctx)
 	defer done()
 	answer, release := installer.Uninstall(ctx, func(p update.AppInstaller_uninstall_Params) error {
 		p.SetKeepState(keepState)

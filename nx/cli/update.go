@@ -37,8 +37,8 @@ func (v *updateVerb) Run(ctx context.Context, in *invocation) error {
 			return cannot("switch to", set.SystemVersion, err)
 		}
 		in.note("%s in slot %s is on trial", set.SystemVersion, set.Slot)
-		if err := s.await(ctx, v.Timeout, set.verdict); err != nil {
-			return cannot("update to", set.SystemVersion, unlessGoingOn(ctx, s.naming(ctx, err)))
+		if err := await(ctx, s, v.Timeout, set.verdict); err != nil {
+			return cannot("update to", set.SystemVersion, unlessGoingOn(ctx, namingServices(ctx, &s.facets, err)))
 		}
 		done := updated{set, watched.stop()}
 		return in.answer(done, func(w io.Writer) {
@@ -62,19 +62,19 @@ func (v *updateVerb) bring(ctx context.Context, in *invocation, s *session) (sta
 	if err := v.preflight(ctx, in, s, file); err != nil {
 		return staged{}, cannot("stage", file.name, err)
 	}
-	set, err := v.stage(ctx, s, file, s.toUpdate)
+	set, err := v.stage(ctx, s, file, toUpdate(s))
 	return set, unlessDone("stage", file.name, err)
 }
 
-// naming adds the services that are not healthy yet to the error of a timeout.
-func (s *session) naming(ctx context.Context, err error) error {
+// namingServices adds the services that are not healthy yet to the error of a timeout.
+func namingServices(ctx context.Context, f *facets, err error) error {
 	refused, own := err.(*refusal.Error) // what the system itself said names them already
 	if !own || refused.Reason != refusal.HealthTimeout {
 		return err
 	}
 	ctx, cancel := patient(ctx)
 	defer cancel()
-	services, askErr := s.serviceStates(ctx)
+	services, askErr := serviceStates(ctx, f)
 	if askErr != nil {
 		return err
 	}

@@ -34,20 +34,20 @@ type unpatched struct {
 	Detail string `json:"detail"`
 }
 
-// upload stages a file through the sink that open asks for. When it does not return a set, the system has discarded
+// uploadSet stages a file through the sink that open asks for. When it does not return a set, the system has discarded
 // what it received, or the error says that it has not.
-func (s *session) upload(ctx context.Context, set archive, show progress, open opening) (staged, error) {
+func uploadSet(ctx context.Context, s *session, set archive, show progress, open opening) (staged, error) {
 	defer show.end()
-	result, err := s.send(ctx, set, show, open)
+	result, err := sendSet(ctx, set, show, open)
 	if err != nil {
-		return result, s.whatBecame(ctx, err)
+		return result, whatBecame(ctx, s, err)
 	}
 	show.whole(uint64(set.size))
 	return result, nil
 }
 
-// send sends the archive: as an open file where the system can take one, else as bytes.
-func (s *session) send(ctx context.Context, set archive, show progress, open opening) (staged, error) {
+// sendSet sends the archive: as an open file where the system can take one, else as bytes.
+func sendSet(ctx context.Context, set archive, show progress, open opening) (staged, error) {
 	sink := open(ctx, uint64(set.size), update.StageProgress_ServerToClient(&progressServer{show}))
 	defer sink.Release()
 	result, err := sink.Send(ctx, io.NewSectionReader(plainReader{set.File}, 0, set.size), set.File)
@@ -72,7 +72,7 @@ func stagedOf(set updateclient.Set, err error) (staged, error) {
 
 // whatBecame says how a stage ended that nobody answered for: it was interrupted here, or updated ended under it. The
 // system goes on, so it knows whether the set is staged.
-func (s *session) whatBecame(ctx context.Context, err error) error {
+func whatBecame(ctx context.Context, s *session, err error) error {
 	interrupted := ctx.Err() != nil
 	if !interrupted && !lost(err) {
 		return err
@@ -82,9 +82,9 @@ func (s *session) whatBecame(ctx context.Context, err error) error {
 	if !s.answers(ctx) {
 		return err
 	}
-	now, stateErr := s.state(ctx)
+	now, stateErr := readState(ctx, &s.facets)
 	for (lost(stateErr) || stateErr == nil && now.Staging) && s.pause(ctx, askAgainAfter) == nil {
-		now, stateErr = s.state(ctx)
+		now, stateErr = readState(ctx, &s.facets)
 	}
 	what, reason := "updated ended", refusal.Disconnected
 	if interrupted {

@@ -27,7 +27,7 @@ type slotCheck struct {
 // Run verifies both slots, and the staged set. It fails after the output if one did not pass.
 func (*verifyVerb) Run(ctx context.Context, in *invocation) error {
 	return in.with(ctx, func(s *session) error {
-		checks, err := s.scrub(ctx)
+		checks, err := scrubSlots(ctx, &s.facets)
 		if err != nil {
 			return cannot("verify slots", "", err)
 		}
@@ -45,8 +45,8 @@ func (*verifyVerb) Run(ctx context.Context, in *invocation) error {
 	})
 }
 
-func (s *session) scrub(ctx context.Context) ([]slotCheck, error) {
-	recovery, done := s.recovery(ctx)
+func scrubSlots(ctx context.Context, f *facets) ([]slotCheck, error) {
+	recovery, done := f.recovery(ctx)
 	defer done()
 	answer, release := recovery.Scrub(ctx, nil)
 	defer release()

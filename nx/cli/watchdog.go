@@ -17,9 +17,9 @@ type watchdog struct {
 	Detail    string `json:"detail"`
 }
 
-// watchdog returns the machine's watchdog; nil if the system has no machine of its own, or is too old to say.
-func (s *session) watchdog(ctx context.Context) (*watchdog, error) {
-	answer, release := s.operator.Watchdog(ctx, nil)
+// readWatchdog returns the machine's watchdog; nil if the system has no machine of its own, or is too old to say.
+func readWatchdog(ctx context.Context, f *facets) (*watchdog, error) {
+	answer, release := f.operator.Watchdog(ctx, nil)
 	defer release()
 	res, err := answer.Struct()
 	if exc.IsType(err, exc.Unimplemented) {
