@@ -2,6 +2,7 @@ package initd
 
 import (
 	"math"
+	"slices"
 
 	"nexus/daemons/initd/links"
 	"nexus/daemons/plat"
@@ -37,6 +38,11 @@ const selftestName = "selftest"
 // Table returns the authority graph, in start order. Nothing else grants anything: initd makes exactly these links from
 // this value, and `nx graph` prints it.
 func Table() []Daemon {
+	return slices.Concat(baseRows(), publisherRows(), updateRows(), bundleRows(), healthRows(), []Daemon{operatorsRow()})
+}
+
+// baseRows are the daemons that all others build on: the journal, names, state and keys.
+func baseRows() []Daemon {
 	return []Daemon{
 		{
 			Name:     "logd",
@@ -70,6 +76,12 @@ func Table() []Daemon {
 			Confinement: daemon(2, plat.PathRule{Path: "dir:trust", Access: plat.Read},
 				plat.PathRule{Path: "dir:roots", Access: plat.Read | plat.Write}),
 		},
+	}
+}
+
+// publisherRows are the daemons that serve what the slots hold, or read it.
+func publisherRows() []Daemon {
+	return []Daemon{
 		{
 			Name:  "bundlemgrd",
 			Holds: []Edge{logSink(), registrar("BundleMgr")},
@@ -92,6 +104,12 @@ func Table() []Daemon {
 
 			Confinement: daemon(8),
 		},
+	}
+}
+
+// updateRows are the daemons that bring sets into the slots.
+func updateRows() []Daemon {
+	return []Daemon{
 		{
 			Name: "updated",
 			Holds: []Edge{
@@ -120,6 +138,12 @@ func Table() []Daemon {
 
 			Confinement: client(10),
 		},
+	}
+}
+
+// bundleRows are the daemons that run bundles, and let operators in from the network.
+func bundleRows() []Daemon {
+	return []Daemon{
 		{
 			Name: "execd",
 			Holds: []Edge{
@@ -143,6 +167,12 @@ func Table() []Daemon {
 
 			Confinement: door(9),
 		},
+	}
+}
+
+// healthRows are the processes that judge whether a set is healthy.
+func healthRows() []Daemon {
+	return []Daemon{
 		{
 			Name: selftestName,
 			Holds: []Edge{
@@ -168,24 +198,27 @@ func Table() []Daemon {
 				{Facet: "Verifier", From: "keystored", Grants: []string{"system"}},
 			},
 		},
-		{
-			// Handed out through Operator, to each role its part: see Roles. Each connection has links of its own, so
-			// that it can neither fill nor end those of others.
-			Name: operatorsName,
-			Holds: []Edge{
-				{Facet: "UpdateStatus", From: "updated"},
-				{Facet: "UpdateStage", From: "updated"},
-				{Facet: "Updated", From: "updated"},
-				{Facet: "UpdateRecovery", From: "updated"},
-				{Facet: "Fetcher", From: fetchName},
-				{Facet: "AppInstaller", From: "updated"},
-				{Facet: "Journal", From: "logd"},
-				{Facet: "BundleMgr", From: "bundlemgrd"},
-				{Facet: "PackageFs", From: "packagefsd"},
-				{Facet: "ServiceWatch", From: "execd"},
-				{Facet: "Exec", From: "execd"},
-				{Facet: "TrustAnchors", From: "keystored"},
-			},
+	}
+}
+
+// operatorsRow is handed out through Operator, to each role its part: see Roles. Each connection has links of its own, so
+// that it can neither fill nor end those of others.
+func operatorsRow() Daemon {
+	return Daemon{
+		Name: operatorsName,
+		Holds: []Edge{
+			{Facet: "UpdateStatus", From: "updated"},
+			{Facet: "UpdateStage", From: "updated"},
+			{Facet: "Updated", From: "updated"},
+			{Facet: "UpdateRecovery", From: "updated"},
+			{Facet: "Fetcher", From: fetchName},
+			{Facet: "AppInstaller", From: "updated"},
+			{Facet: "Journal", From: "logd"},
+			{Facet: "BundleMgr", From: "bundlemgrd"},
+			{Facet: "PackageFs", From: "packagefsd"},
+			{Facet: "ServiceWatch", From: "execd"},
+			{Facet: "Exec", From: "execd"},
+			{Facet: "TrustAnchors", From: "keystored"},
 		},
 	}
 }

@@ -54,16 +54,8 @@ func (in *intake) install(ctx context.Context, archive arrival, terms Terms,
 		Patch: in.cfg.Patch.by(ctx),
 		Admit: func(head *nxs.Head) error {
 			what.Version, what.Digest = head.Index.SystemVersion, head.Digest
-			if err := in.admit(ctx, head); err != nil {
-				return err
-			}
 			set = in.slots.floor.candidate(head.Digest, head.Index)
-			err := in.ledger.Record().Admit(set)
-			// that it is active is said once the whole archive is verified: one that is damaged is refused for that
-			if err != nil && refusal.Of(err) != refusal.AlreadyActive {
-				return err
-			}
-			if err := in.cfg.fits(ctx, head.Index, terms); err != nil {
+			if err := in.mayStage(ctx, head, set, terms); err != nil {
 				return err
 			}
 			if err := data.begin(head.Index); err != nil {
@@ -89,6 +81,19 @@ func (in *intake) install(ctx context.Context, archive arrival, terms Terms,
 	}
 	serial, err = in.recordStage(ctx, set)
 	return what, serial, err
+}
+
+// mayStage asks whether a set may be staged, once its whole archive is verified.
+func (in *intake) mayStage(ctx context.Context, head *nxs.Head, set bootctl.Content, terms Terms) error {
+	if err := in.admit(ctx, head); err != nil {
+		return err
+	}
+	err := in.ledger.Record().Admit(set)
+	// that it is active is said once the whole archive is verified: one that is damaged is refused for that
+	if err != nil && refusal.Of(err) != refusal.AlreadyActive {
+		return err
+	}
+	return in.cfg.fits(ctx, head.Index, terms)
 }
 
 // A dataCheck checks that what the bundles of a set read is data of the same set.

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -20,11 +21,14 @@ import (
 // A Lie answers a request in place of the registry, or returns false.
 type Lie func(w http.ResponseWriter, r *http.Request, honest http.Handler) bool
 
+// An answer is what a lie says in place of the registry.
+type answer = func(w http.ResponseWriter, r *http.Request, honest http.Handler)
+
 // about lies about requests whose path contains a text.
-func about(part string, answer func(w http.ResponseWriter, r *http.Request, honest http.Handler)) Lie {
+func about(part string, lie answer) Lie {
 	return func(w http.ResponseWriter, r *http.Request, honest http.Handler) bool {
 		if r.Method == http.MethodGet && strings.Contains(r.URL.Path, part) {
-			answer(w, r, honest)
+			lie(w, r, honest)
 			return true
 		}
 		return false
@@ -32,7 +36,7 @@ func about(part string, answer func(w http.ResponseWriter, r *http.Request, hone
 }
 
 // instead sends other bytes than the registry does.
-func instead(change func(h http.Header, body []byte) []byte) func(http.ResponseWriter, *http.Request, http.Handler) {
+func instead(change func(h http.Header, body []byte) []byte) answer {
 	return func(w http.ResponseWriter, r *http.Request, honest http.Handler) {
 		was := httptest.NewRecorder()
 		honest.ServeHTTP(was, r)
@@ -47,24 +51,27 @@ func instead(change func(h http.Header, body []byte) []byte) func(http.ResponseW
 	}
 }
 
-// manifest changes the manifest.
-func manifest(change func(m map[string]any)) Lie {
-	return about("/manifests/", instead(func(h http.Header, body []byte) []byte {
+// edited changes an answer in JSON.
+func edited(change func(m map[string]any)) answer {
+	return instead(func(h http.Header, body []byte) []byte {
 		var m map[string]any
 		_ = json.Unmarshal(body, &m)
 		change(m)
 		body, _ = json.Marshal(m)
 		h.Del("Docker-Content-Digest")
 		return body
-	}))
+	})
 }
+
+// manifest changes the manifest.
+func manifest(change func(m map[string]any)) Lie { return about("/manifests/", edited(change)) }
 
 // layer changes one layer of the manifest.
 func layer(n int, key string, value any) Lie {
 	return manifest(func(m map[string]any) { m["layers"].([]any)[n].(map[string]any)[key] = value })
 }
 
-func status(code int, header ...string) func(http.ResponseWriter, *http.Request, http.Handler) {
+func status(code int, header ...string) answer {
 	return func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
 		for i := 0; i < len(header); i += 2 {
 			w.Header().Set(header[i], header[i+1])
@@ -74,7 +81,7 @@ func status(code int, header ...string) func(http.ResponseWriter, *http.Request,
 }
 
 // raw sends bytes that need not be HTTP, and closes the connection.
-func raw(text string) func(http.ResponseWriter, *http.Request, http.Handler) {
+func raw(text string) answer {
 	return func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
 		conn, _, err := w.(http.Hijacker).Hijack()
 		if err != nil {
@@ -122,12 +129,11 @@ func begins(w http.ResponseWriter, r *http.Request, _ http.Handler) {
 }
 
 // once answers the first request, and leaves the others to the registry.
-func once(answer func(http.ResponseWriter, *http.Request, http.Handler)) func(http.ResponseWriter, *http.Request,
-	http.Handler) {
+func once(lie answer) answer {
 	answered := new(atomic.Bool)
 	return func(w http.ResponseWriter, r *http.Request, honest http.Handler) {
 		if answered.CompareAndSwap(false, true) {
-			answer(w, r, honest)
+			lie(w, r, honest)
 			return
 		}
 		honest.ServeHTTP(w, r)
@@ -147,8 +153,7 @@ func half(w http.ResponseWriter, r *http.Request, honest http.Handler) {
 }
 
 // resumed sends the first half of a blob; when the client goes on, the answer is another one.
-func resumed(then func(http.ResponseWriter, *http.Request, http.Handler)) func(http.ResponseWriter, *http.Request,
-	http.Handler) {
+func resumed(then answer) answer {
 	return func(w http.ResponseWriter, r *http.Request, honest http.Handler) {
 		if r.Header.Get("Range") == "" {
 			half(w, r, honest)
@@ -173,12 +178,16 @@ type Case struct {
 
 // PullLies are lies told to those who pull. Layers are the index, the signature, then manifest and payload of alpha.
 func PullLies() []Case {
-	blob := payloadBlob()
+	return slices.Concat(blobLies(payloadBlob()), serverLies(payloadBlob()), documentLies(), manifestLies())
+}
+
+// blobLies are about the content of a blob.
+func blobLies(blob string) []Case {
 	grown := instead(func(_ http.Header, body []byte) []byte { return append(body, "more"...) })
 	changed := instead(func(_ http.Header, body []byte) []byte {
 		return bytes.Replace(body, []byte("program"), []byte("malware"), 1)
 	})
-	ranged := func(span string) func(http.ResponseWriter, *http.Request, http.Handler) {
+	ranged := func(span string) answer {
 		return resumed(status(http.StatusPartialContent, "Content-Range", span, "Content-Length", "0"))
 	}
 	return []Case{
@@ -199,6 +208,12 @@ func PullLies() []Case {
 			"bad-registry"},
 		{"a blob that is not there", about(blob, status(http.StatusNotFound)), "not-in-registry"},
 		{"no content", about(blob, status(http.StatusNoContent)), "bad-registry"},
+	}
+}
+
+// serverLies are about what a server does, not what it has.
+func serverLies(blob string) []Case {
+	return []Case{
 		{"too many requests", about(blob, status(http.StatusTooManyRequests, "Retry-After", "60000")),
 			"registry-unavailable"},
 		{"too many requests until a day", about(blob, status(http.StatusTooManyRequests, "Retry-After",
@@ -239,6 +254,12 @@ func PullLies() []Case {
 		{"a redirect to a file", about(blob, status(http.StatusFound, "Location", "file:///etc/passwd")),
 			"bad-registry"},
 		{"a redirect to nowhere", about(blob, status(http.StatusFound)), "bad-registry"},
+	}
+}
+
+// documentLies have something else in place of the manifest.
+func documentLies() []Case {
+	return []Case{
 		{"a manifest that drips", about("/manifests/", drips), "stalled"},
 		{"a manifest without end", about("/manifests/", endless), "bad-registry"},
 		{"a manifest that says it is huge", about("/manifests/", status(http.StatusOK, "Content-Length", "1000000000",
@@ -252,6 +273,12 @@ func PullLies() []Case {
 		{"a manifest of another digest", about("/manifests/", instead(func(_ http.Header, body []byte) []byte {
 			return append(body, ' ')
 		})), "bad-registry"},
+	}
+}
+
+// manifestLies change what the manifest says.
+func manifestLies() []Case {
+	return []Case{
 		{"an image", manifest(func(m map[string]any) {
 			m["artifactType"] = "application/vnd.example"
 			m["config"].(map[string]any)["mediaType"] = "application/vnd.oci.image.config.v1+json"
@@ -291,12 +318,12 @@ func PullLies() []Case {
 
 // PushLies are lies told to those who push.
 func PushLies() []Case {
-	posted := func(answer func(http.ResponseWriter, *http.Request, http.Handler), methods string) Lie {
+	posted := func(lie answer, methods string) Lie {
 		return func(w http.ResponseWriter, r *http.Request, honest http.Handler) bool {
 			if !strings.Contains(methods, r.Method) {
 				return false
 			}
-			answer(w, r, honest)
+			lie(w, r, honest)
 			return true
 		}
 	}
@@ -346,21 +373,14 @@ func Lying(t testing.TB) (*Liar, string) {
 // registry has the list of deltas under a tag.
 func DeltaLies(index, patch string) []Case {
 	api, tag, index, patch := "/referrers/", "/manifests/sha256-", "/blobs/sha256:"+index, "/blobs/sha256:"+patch
-	list := func(answer func(http.ResponseWriter, *http.Request, http.Handler)) Lie {
-		byAPI, byTag := about(api, answer), about(tag, answer)
+	list := func(lie answer) Lie {
+		byAPI, byTag := about(api, lie), about(tag, lie)
 		return func(w http.ResponseWriter, r *http.Request, honest http.Handler) bool {
 			return byAPI(w, r, honest) || byTag(w, r, honest)
 		}
 	}
 	listed := func(change func(all []any) []any) Lie {
-		return about(tag, instead(func(h http.Header, body []byte) []byte {
-			var m map[string]any
-			_ = json.Unmarshal(body, &m)
-			m["manifests"] = change(m["manifests"].([]any))
-			h.Del("Docker-Content-Digest")
-			body, _ = json.Marshal(m)
-			return body
-		}))
+		return about(tag, edited(func(m map[string]any) { m["manifests"] = change(m["manifests"].([]any)) }))
 	}
 	other := instead(func(_ http.Header, body []byte) []byte { return append(body[:len(body)-1], '?') })
 	return []Case{

@@ -1,5 +1,7 @@
 package compat
 
+import "slices"
+
 // A Rule is one kind of change.
 type Rule struct {
 	ID     string
@@ -10,6 +12,10 @@ type Rule struct {
 
 // Rules returns all rules, in the order of the documentation.
 func Rules() []Rule {
+	return slices.Concat(typeRules(), fieldRules(), enumerantRules(), methodRules(), constantRules())
+}
+
+func typeRules() []Rule {
 	return []Rule{
 		{"file-added", Grows, "a schema file is new", "no old peer uses it"},
 		{"file-removed", Breaks, "a schema file was removed", "its types were removed with it"},
@@ -28,7 +34,11 @@ func Rules() []Rule {
 		{"class-lowered", Breaks, "a blessed declaration is now lockstep",
 			"the promise is withdrawn; this change itself needs a waiver"},
 		{"class-raised", Grows, "a lockstep declaration is now blessed", "it may only grow from now on"},
+	}
+}
 
+func fieldRules() []Rule {
+	return []Rule{
 		{"field-added", Grows, "a field with a new number", "old readers skip it, new readers see its default"},
 		{"field-removed", Breaks, "a field's number is no longer used",
 			"what old writers store there is lost, and the number may be reused"},
@@ -46,13 +56,21 @@ func Rules() []Rule {
 		{"field-out-of-union", Breaks, "a field has left its union", "old writers store the bits of other arms in it"},
 		{"field-retagged", Breaks, "an arm's discriminant has another value", "old and new mistake it for another arm"},
 		{"union-moved", Breaks, "a union's discriminant is elsewhere", "old and new read different tags"},
+	}
+}
 
+func enumerantRules() []Rule {
+	return []Rule{
 		{"enumerant-added", Grows, "an enum has one more value", "old readers see a number they have no name for"},
 		{"enumerant-removed", Breaks, "a value was removed", "old writers still send its number"},
 		{"enumerant-renamed", Renames, "a value has another name", "programs and JSON use another name"},
 		{"enumerant-renumbered", Breaks, "a name has another value",
 			"the same number has different meanings"},
+	}
+}
 
+func methodRules() []Rule {
+	return []Rule{
 		{"method-added", Grows, "an interface has one more method", "old servers answer unimplemented"},
 		{"method-removed", Breaks, "a method was removed", "old clients get unimplemented"},
 		{"method-renamed", Renames, "a method has another name", "programs use another name"},
@@ -65,7 +83,11 @@ func Rules() []Rule {
 		{"superclass-added", Grows, "an interface has another superclass",
 			"old servers answer its methods with unimplemented"},
 		{"superclass-removed", Breaks, "an interface has lost a superclass", "calls to its methods get unimplemented"},
+	}
+}
 
+func constantRules() []Rule {
+	return []Rule{
 		{"const-changed", Breaks, "a constant has another value", "the two sides use different bounds"},
 		{"const-retyped", Breaks, "a constant has another type", "its value has another meaning"},
 		{"annotation-retyped", Breaks, "an annotation's own type or targets changed", "its uses have another meaning"},
