@@ -49,7 +49,7 @@ func (s *Store) SetActive(slot bootctl.Slot) error {
 			return nil
 		}
 	}
-	if err := s.replaceLink(slot.String(), activeLink); err != nil {
+	if err := s.fs.replaceLink(slot.String(), activeLink); err != nil {
 		return fmt.Errorf("cannot set the active slot: %w", err)
 	}
 	return s.fs.SyncDir(root)

@@ -39,7 +39,7 @@ func (f *files) Expect(rawDelta, signature []byte, payload nxs.Digest) (*Arrivin
 		name: path.Join(f.dir, patchesDir, nxs.Digest(making.Patch.First.Digest).String())}
 	if making.Patch.OldSize > 0 {
 		base := nxs.Entry{PayloadSHA256: making.Base, PayloadSize: making.Patch.OldSize}
-		here, err := f.store.reusable(f.in, []nxs.Entry{base})
+		here, err := f.fs.reusable(f.in, []nxs.Entry{base})
 		if err != nil {
 			return nil, err
 		}

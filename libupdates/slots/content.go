@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"nexus/libupdates/bootctl"
+	"nexus/libupdates/durable"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
 	"nexus/libupdates/trust"
@@ -39,23 +40,23 @@ func contentOf(d nxs.Digest, x nxs.Index) Content {
 // also says, and as DigestMismatch if the index does not match the name of its directory. If the index is damaged
 // (DamageOf), only Digest is set.
 func (s *Store) Content(slot bootctl.Slot) (Content, error) {
-	content, err := s.content(slot)
+	content, err := readContent(s.fs, slot)
 	if err != nil {
 		return content, fmt.Errorf("cannot read %s: %w", called(slot), err)
 	}
 	return content, nil
 }
 
-func (s *Store) content(slot bootctl.Slot) (Content, error) {
+func readContent(fsys durable.ReadFS, slot bootctl.Slot) (Content, error) {
 	if err := checkLink(slot); err != nil {
 		return Content{}, err
 	}
-	d, err := resolve(s.fs, slot)
+	d, err := resolve(fsys, slot)
 	if err != nil || d.IsZero() {
 		damage, _ := DamageOf(err)
 		return Content{Damage: damage}, err
 	}
-	set := stored{s.fs, d}
+	set := stored{fsys, d}
 	index, err := set.index()
 	if err != nil {
 		return Content{Digest: d}, err
@@ -80,7 +81,7 @@ func (s *Store) Empty(slot bootctl.Slot) error {
 	if err := checkLink(slot); err != nil {
 		return fmt.Errorf("cannot empty slot: %w", err)
 	}
-	if err := s.point(slot, nxs.Digest{}); err != nil {
+	if err := s.fs.point(slot, nxs.Digest{}); err != nil {
 		return fmt.Errorf("cannot empty %s: %w", called(slot), err)
 	}
 	return nil
@@ -93,7 +94,7 @@ func (s *Store) SetStaged(d nxs.Digest) error {
 	if err == nil && held == d {
 		return nil
 	}
-	if err := s.point(bootctl.Staged, d); err != nil {
+	if err := s.fs.point(bootctl.Staged, d); err != nil {
 		return fmt.Errorf("cannot set what is staged: %w", err)
 	}
 	return nil
@@ -103,7 +104,7 @@ func (s *Store) SetStaged(d nxs.Digest) error {
 // and the index's signature, as on arrival. With the zero digest, the slot must be empty. It reads every byte of the
 // set. FaultOf says what an error means.
 func (s *Store) Verify(slot bootctl.Slot, want nxs.Digest, verify nxs.VerifyFunc) error {
-	_, err := s.check(slot, want, verify, everything)
+	_, err := checkHeld(s.fs, slot, want, verify, everything)
 	return err
 }
 
@@ -111,19 +112,19 @@ func (s *Store) Verify(slot bootctl.Slot, want nxs.Digest, verify nxs.VerifyFunc
 // of them that has decayed is found when it is read. It has the kernel verify from now on those that it could and did
 // not, such as after a move to another file system, and reports whether there were any.
 func (s *Store) Measure(slot bootctl.Slot, want nxs.Digest, verify nxs.VerifyFunc) (protected bool, err error) {
-	plain, err := s.check(slot, want, verify, unkeptOnly)
+	plain, err := checkHeld(s.fs, slot, want, verify, unkeptOnly)
 	if err != nil {
 		return false, err
 	}
-	return len(plain) > 0, s.protectLate(stored{s.fs, want}, plain)
+	return len(plain) > 0, protectLate(s.fs, stored{s.fs, want}, plain)
 }
 
-func (s *Store) check(slot bootctl.Slot, want nxs.Digest, verify nxs.VerifyFunc, reading depth) (plain []nxs.Entry,
-	err error) {
+func checkHeld(fsys durable.ReadFS, slot bootctl.Slot, want nxs.Digest, verify nxs.VerifyFunc, reading depth) (
+	plain []nxs.Entry, err error) {
 	if err := checkLink(slot); err != nil {
 		return nil, err
 	}
-	held, err := resolve(s.fs, slot)
+	held, err := resolve(fsys, slot)
 	switch {
 	case err != nil:
 		return nil, err
@@ -134,7 +135,7 @@ func (s *Store) check(slot bootctl.Slot, want nxs.Digest, verify nxs.VerifyFunc,
 	case want.IsZero():
 		return nil, nil
 	}
-	set := stored{s.fs, held}
+	set := stored{fsys, held}
 	index, err := set.verifiedIndex(verify)
 	if err != nil {
 		return nil, err

@@ -20,25 +20,25 @@ type Core struct {
 // OpenCore opens the core in a slot. The caller closes the payload. Refused as UnknownBundle if the slot is empty or
 // its set has no core.
 func (s *Store) OpenCore(slot bootctl.Slot) (*Core, error) {
-	core, err := s.openCore(slot)
+	core, err := openCore(s.fs, slot)
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the core in slot %s: %w", slot, err)
 	}
 	return core, nil
 }
 
-func (s *Store) openCore(slot bootctl.Slot) (*Core, error) {
+func openCore(fsys durable.ReadFS, slot bootctl.Slot) (*Core, error) {
 	if err := checkSlot(slot); err != nil {
 		return nil, err
 	}
-	d, err := resolve(s.fs, slot)
+	d, err := resolve(fsys, slot)
 	if err != nil {
 		return nil, err
 	}
 	if d.IsZero() {
 		return nil, refusal.New(refusal.UnknownBundle, "the slot is empty")
 	}
-	set := stored{s.fs, d}
+	set := stored{fsys, d}
 	raw, signature, err := set.signed()
 	if err != nil {
 		return nil, err

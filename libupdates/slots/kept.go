@@ -33,15 +33,15 @@ func (s *Store) HasKept() bool {
 }
 
 // kept reports whether what a stage has kept is of this very set, so that it can be resumed.
-func (s *Store) kept(head *nxs.Head) bool {
-	files := map[string][]byte{nxs.IndexName: head.Raw, nxs.SignatureName: head.Signature,
-		nxs.SignaturesName: head.More}
+func (s *stage) kept() bool {
+	files := map[string][]byte{nxs.IndexName: s.head.Raw, nxs.SignatureName: s.head.Signature,
+		nxs.SignaturesName: s.head.More}
 	for name, want := range files {
-		if len(want) > 0 && !s.holds(path.Join(keptDir, name), want) {
+		if len(want) > 0 && !s.fs.holds(path.Join(keptDir, name), want) {
 			return false
 		}
 	}
-	for _, entry := range head.Index.Bundles {
+	for _, entry := range s.head.Index.Bundles {
 		if _, err := s.fs.ReadDir(bundleDir(keptDir, entry.Name)); err != nil {
 			return false
 		}
@@ -50,8 +50,8 @@ func (s *Store) kept(head *nxs.Head) bool {
 }
 
 // holds reports whether a file has exactly that content.
-func (s *Store) holds(name string, want []byte) bool {
-	f, err := s.fs.Open(name)
+func (d disk) holds(name string, want []byte) bool {
+	f, err := d.Open(name)
 	if err != nil {
 		return false
 	}
@@ -63,10 +63,10 @@ func (s *Store) holds(name string, want []byte) bool {
 
 // wholeIn adds the payloads that an interrupted stage has received to those that are here. Every byte of them has been
 // read and verified. Those that are damaged are removed, and come again.
-func (s *Store) wholeIn(dir string, in *incoming, index nxs.Index, here map[identity]string) error {
+func (s *stage) wholeIn(here map[identity]string) error {
 	var candidates []*candidate
-	for _, entry := range index.Bundles {
-		name := payloadPath(dir, entry.Name)
+	for _, entry := range s.head.Index.Bundles {
+		name := payloadPath(s.dir, entry.Name)
 		if _, is := here[identityOf(entry)]; is || entry.PayloadSize == 0 {
 			continue
 		}
@@ -74,8 +74,8 @@ func (s *Store) wholeIn(dir string, in *incoming, index nxs.Index, here map[iden
 			candidates = append(candidates, &candidate{wanted: entry, path: name})
 		}
 	}
-	intact(in.ctx, s.fs, candidates)
-	if err := in.ended(); err != nil {
+	intact(s.in.ctx, s.fs, candidates)
+	if err := s.in.ended(); err != nil {
 		return err
 	}
 	for _, c := range candidates {

@@ -18,66 +18,67 @@ const (
 
 // add receives a set into a directory of its own and gives it its name. The set is durable when add returns. After an
 // error nothing is left of it, unless it may be resumed.
-func (s *Store) add(head *nxs.Head, a archive, in *incoming, opt StageOptions) error {
-	dir := stageDir
-	if opt.Resume {
-		dir = keptDir
+func (s *stage) add() error {
+	s.dir = stageDir
+	if s.opt.Resume {
+		s.dir = keptDir
 	}
 	err := s.fs.RemoveAll(stageDir) // left by a stage whose clean-up failed with the disk
-	if err == nil && !(opt.Resume && s.kept(head)) {
-		err = s.Forget()
+	if err == nil && !(s.opt.Resume && s.kept()) {
+		err = s.fs.RemoveAll(keptDir)
 	}
 	if err == nil {
-		err = s.receive(dir, head, a, in, opt)
+		err = s.receive()
 	}
 	if err == nil {
-		err = s.keep(dir, head)
+		err = s.keep()
 	}
-	if err != nil && !(opt.Resume && in.ended() != nil) {
-		s.fs.RemoveAll(dir) // best effort: the first error is the one to report
+	if err != nil && !(s.opt.Resume && s.in.ended() != nil) {
+		s.fs.RemoveAll(s.dir) // best effort: the first error is the one to report
 	}
 	return err
 }
 
-func (s *Store) receive(dir string, head *nxs.Head, a archive, in *incoming, opt StageOptions) error {
-	bases := basesOf(head.Index, a.makings())
-	here, err := s.reusable(in, slices.Concat(head.Index.Bundles, bases))
-	if err == nil && opt.Resume {
-		err = s.wholeIn(dir, in, head.Index, here)
+func (s *stage) receive() error {
+	index := s.head.Index
+	bases := basesOf(index, s.archive.makings())
+	here, err := s.fs.reusable(s.in, slices.Concat(index.Bundles, bases))
+	if err == nil && s.opt.Resume {
+		err = s.wholeIn(here)
 	}
 	if err == nil {
-		err = checkBases(head.Index, bases, here)
+		err = checkBases(index, bases, here)
 	}
 	if err != nil {
 		return err
 	}
-	files := files{fs: s.fs, dir: dir, resume: opt.Resume, here: here, store: s, in: in, head: head, apply: opt.Patch,
-		waiting: make(map[string]durable.File, len(head.Index.Bundles)), begins: map[nxs.Digest]string{}}
+	files := files{fs: s.fs, dir: s.dir, resume: s.opt.Resume, here: here, in: s.in, head: s.head, apply: s.opt.Patch,
+		waiting: make(map[string]durable.File, len(index.Bundles)), begins: map[nxs.Digest]string{}}
 	defer files.close()
-	if in.at.Reused, err = files.prepare(head); err != nil {
+	if s.in.at.Reused, err = files.prepare(s.head); err != nil {
 		return err
 	}
-	in.enter(Receiving)
-	if opt.Begun != nil {
-		opt.Begun(&files)
+	s.in.enter(Receiving)
+	if s.opt.Begun != nil {
+		s.opt.Begun(&files)
 	}
-	if err := a.deliver(in, head.Index, &files); err != nil {
+	if err := s.archive.deliver(s.in, index, &files); err != nil {
 		return err
 	}
-	if err := files.complete(head.Index); err != nil {
+	if err := files.complete(index); err != nil {
 		return err
 	}
 	if err := files.dropPatches(); err != nil {
 		return err
 	}
-	in.enter(Publishing)
-	return files.sync(in, head.Index)
+	s.in.enter(Publishing)
+	return files.sync(s.in, index)
 }
 
 // files are the files of a set that is being received. They are made durable together, at the end: until the set has
 // its name, nothing needs them after a power cut.
 type files struct {
-	fs     durable.FS
+	fs     disk
 	dir    string
 	resume bool // what an earlier stage left in dir may be there, and this one may leave something
 	// payloads that are not received yet, by bundle name; nil if the payload is on disk already
@@ -87,7 +88,6 @@ type files struct {
 	open    []durable.File        // all files that are not closed
 
 	// what patches are made of that come in place of payloads
-	store *Store
 	in    *incoming
 	head  *nxs.Head
 	apply nxs.PatchFunc

@@ -27,8 +27,8 @@ func identityOf(entry nxs.Entry) identity {
 //
 // A reused payload is one file with two names. Files of a set are never written again (only the names of files change),
 // so what was verified under one name holds under the other, and the file exists until its last name is removed.
-func (s *Store) reusable(in *incoming, wanted []nxs.Entry) (map[identity]string, error) {
-	sets, err := s.sets()
+func (d disk) reusable(in *incoming, wanted []nxs.Entry) (map[identity]string, error) {
+	sets, err := d.sets()
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +39,7 @@ func (s *Store) reusable(in *incoming, wanted []nxs.Entry) (map[identity]string,
 			continue
 		}
 		candidates := set.candidates(held, wanted, here)
-		intact(in.ctx, s.fs, candidates)
+		intact(in.ctx, d, candidates)
 		for _, c := range candidates {
 			if c.intact {
 				here[identityOf(c.wanted)] = c.path

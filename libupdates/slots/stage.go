@@ -91,75 +91,87 @@ func (s *Store) StageFile(ctx context.Context, slot bootctl.Slot, f io.ReaderAt,
 }
 
 func (s *Store) stageFrom(ctx context.Context, slot bootctl.Slot, a archive, opt StageOptions) (Content, error) {
-	if err := checkLink(slot); err != nil {
+	err := checkLink(slot)
+	if err == nil {
+		_, err = s.fs.used() // else leftovers could not be told from sets
+	}
+	if err != nil {
 		return Content{}, fmt.Errorf("cannot stage: %w", err)
 	}
-	content, err := s.stage(slot, asked{a, opt.AdmitBundle},
-		&incoming{ctx: ctx, tell: opt.Progress, resume: opt.Resume}, opt)
+	one := &stage{fs: s.fs, archive: asked{a, opt.AdmitBundle}, opt: opt,
+		in: &incoming{ctx: ctx, tell: opt.Progress, resume: opt.Resume}}
+	content, err := one.run(slot)
 	if err != nil {
 		return Content{}, fmt.Errorf("cannot stage: %w", err)
 	}
 	return content, nil
 }
 
-func (s *Store) stage(slot bootctl.Slot, a archive, in *incoming, opt StageOptions) (Content, error) {
-	if _, err := s.used(); err != nil { // else leftovers could not be told from sets
+// A stage is one archive on its way into a slot.
+type stage struct {
+	fs      disk
+	archive archive
+	opt     StageOptions
+	in      *incoming
+	head    *nxs.Head // of the archive, once it is open
+	dir     string    // where the set is received
+}
+
+func (s *stage) run(slot bootctl.Slot) (Content, error) {
+	var err error
+	if s.head, err = s.archive.open(); err != nil {
 		return Content{}, err
 	}
-	head, err := a.open()
-	if err != nil {
-		return Content{}, err
-	}
-	if opt.Admit != nil {
-		if err := opt.Admit(head); err != nil {
+	if s.opt.Admit != nil {
+		if err := s.opt.Admit(s.head); err != nil {
 			return Content{}, err
 		}
 	}
-	if s.has(head) {
-		err = s.drain(head, a, in, opt)
+	if s.has() {
+		err = s.drain()
 	} else {
-		err = s.add(head, a, in, opt)
+		err = s.add()
 	}
 	if err != nil {
 		return Content{}, err
 	}
-	if opt.Verified != nil {
-		if err := opt.Verified(); err != nil {
-			s.drop(head.Digest)
+	if s.opt.Verified != nil {
+		if err := s.opt.Verified(); err != nil {
+			s.fs.drop(s.head.Digest)
 			return Content{}, err
 		}
 	}
-	if err := s.point(slot, head.Digest); err != nil {
+	if err := s.fs.point(slot, s.head.Digest); err != nil {
 		return Content{}, err
 	}
-	return contentOf(head.Digest, head.Index), nil
+	return contentOf(s.head.Digest, s.head.Index), nil
 }
 
 // has reports whether this set is already on disk, with the same signatures and every byte intact.
-func (s *Store) has(head *nxs.Head) bool {
-	set := stored{s.fs, head.Digest}
+func (s *stage) has() bool {
+	set := stored{s.fs, s.head.Digest}
 	if _, err := set.rawIndex(); err != nil {
 		return false
 	}
 	proof, err := set.proof()
-	if err != nil || !bytes.Equal(proof, head.Proof()) {
+	if err != nil || !bytes.Equal(proof, s.head.Proof()) {
 		return false
 	}
-	_, err = set.checkBundles(head.Index, everything)
+	_, err = set.checkBundles(s.head.Index, everything)
 	return err == nil
 }
 
 // drain verifies the archive to its end and stores nothing.
-func (s *Store) drain(head *nxs.Head, a archive, in *incoming, opt StageOptions) error {
-	if err := s.Forget(); err != nil {
+func (s *stage) drain() error {
+	if err := s.fs.RemoveAll(keptDir); err != nil {
 		return err
 	}
-	for _, entry := range head.Index.Bundles {
-		in.at.Reused += entry.PayloadSize
+	for _, entry := range s.head.Index.Bundles {
+		s.in.at.Reused += entry.PayloadSize
 	}
-	in.enter(Reused)
-	if opt.Begun != nil {
-		opt.Begun(stored{s.fs, head.Digest})
+	s.in.enter(Reused)
+	if s.opt.Begun != nil {
+		s.opt.Begun(stored{s.fs, s.head.Digest})
 	}
-	return a.deliver(in, head.Index, nothing{})
+	return s.archive.deliver(s.in, s.head.Index, nothing{})
 }

@@ -15,21 +15,21 @@ import (
 
 // A Store is the writer's view of the slots. It has one owner, which makes one call at a time. Readers may use OpenSet
 // at the same time.
-type Store struct{ fs durable.FS }
+type Store struct{ fs disk }
 
 // Open creates the layout where it is missing and removes what an interrupted stage left: everything in sets/ that no
 // link leads to, and links that were never renamed to their names. What a stage has kept to be resumed stays. The slots
 // keep what they hold. If sets/ is not a folder, it is replaced. Leftovers that cannot be removed stay.
 func Open(fs durable.FS) (*Store, error) {
-	s := &Store{fs}
-	if err := s.prepare(); err != nil {
+	s := &Store{disk{fs}}
+	if err := s.fs.prepare(); err != nil {
 		return nil, fmt.Errorf("cannot open slots: %w", err)
 	}
 	return s, nil
 }
 
-func (s *Store) prepare() error {
-	if err := s.makeDir(setsDir); err != nil { // does not follow links: their targets are not ours
+func (d disk) prepare() error {
+	if err := d.makeDir(setsDir); err != nil { // does not follow links: their targets are not ours
 		return err
 	}
 	names := []string{activeLink}
@@ -37,24 +37,24 @@ func (s *Store) prepare() error {
 		names = append(names, slot.String())
 	}
 	for _, name := range names {
-		if err := s.fs.RemoveAll(name + newLink); err != nil {
+		if err := d.RemoveAll(name + newLink); err != nil {
 			return err
 		}
 	}
 	// The links may not be durable yet: if their writer died, a power cut could still undo its last change. A set that
 	// a durable link leads to must not be removed, so make the links durable first.
-	if err := s.fs.SyncDir(root); err != nil {
+	if err := d.SyncDir(root); err != nil {
 		return err
 	}
-	return s.removeLeftovers()
+	return d.removeLeftovers()
 }
 
-func (s *Store) removeLeftovers() error {
-	used, err := s.used()
+func (d disk) removeLeftovers() error {
+	used, err := d.used()
 	if err != nil {
 		return err
 	}
-	names, err := s.fs.ReadDir(setsDir)
+	names, err := d.ReadDir(setsDir)
 	if err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func (s *Store) removeLeftovers() error {
 		if used[dir] || dir == keptDir {
 			continue
 		}
-		if err := s.fs.RemoveAll(dir); err != nil && !errors.Is(err, fs.ErrPermission) {
+		if err := d.RemoveAll(dir); err != nil && !errors.Is(err, fs.ErrPermission) {
 			return err
 		}
 	}
@@ -71,8 +71,8 @@ func (s *Store) removeLeftovers() error {
 }
 
 // used returns the directories of the sets that links lead to.
-func (s *Store) used() (map[string]bool, error) {
-	sets, err := s.sets()
+func (d disk) used() (map[string]bool, error) {
+	sets, err := d.sets()
 	if err != nil {
 		return nil, err
 	}
@@ -84,25 +84,25 @@ func (s *Store) used() (map[string]bool, error) {
 }
 
 // sets returns the sets that links lead to, each once.
-func (s *Store) sets() ([]stored, error) {
+func (d disk) sets() ([]stored, error) {
 	var sets []stored
 	for _, slot := range links() {
-		d, err := resolved(s.fs, slot)
+		to, err := resolved(d, slot)
 		if err != nil {
 			return nil, err
 		}
-		known := slices.ContainsFunc(sets, func(set stored) bool { return set.digest == d })
-		if !d.IsZero() && !known {
-			sets = append(sets, stored{s.fs, d})
+		known := slices.ContainsFunc(sets, func(set stored) bool { return set.digest == to })
+		if !to.IsZero() && !known {
+			sets = append(sets, stored{d, to})
 		}
 	}
 	return sets, nil
 }
 
 // drop removes a set unless a link leads to it. If that fails, the next Open removes it.
-func (s *Store) drop(d nxs.Digest) {
-	if used, err := s.used(); err == nil && !d.IsZero() && !used[setDir(d)] {
-		s.fs.RemoveAll(setDir(d))
+func (d disk) drop(set nxs.Digest) {
+	if used, err := d.used(); err == nil && !set.IsZero() && !used[setDir(set)] {
+		d.RemoveAll(setDir(set))
 	}
 }
 

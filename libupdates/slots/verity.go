@@ -59,10 +59,10 @@ func protect(fsys durable.FS, path string, entry nxs.Entry) error {
 
 // protectLate is protect for payloads of a set on disk that have just been read. One that cannot be protected is read
 // again at the next attempt.
-func (s *Store) protectLate(set stored, plain []nxs.Entry) error {
+func protectLate(fsys durable.FS, set stored, plain []nxs.Entry) error {
 	for _, entry := range plain {
 		name := payloadPath(set.dir(), entry.Name)
-		if protect(s.fs, name, entry) == nil {
+		if protect(fsys, name, entry) == nil {
 			continue
 		}
 		f, err := set.openPayload(entry)
