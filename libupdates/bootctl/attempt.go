@@ -41,7 +41,7 @@ func (v Verdict) String() string {
 // BootAttempt counts one attempt. It must be durable before anything of the slot runs. A pending slot without tries is
 // rolled back first, and so is a watched one that begins too often; the attempt is then for the previous slot.
 func (r Record) BootAttempt() (Record, Attempt) {
-	next, exhausted := r.clone(), true
+	next, exhausted := r.draft(), true
 	switch {
 	case r.Pending != None && r.TriesLeft == 0:
 		next.endTrial(refusal.TriesExhausted, "every try was begun and none ended in a verdict")
@@ -61,7 +61,7 @@ func (r Record) BootAttempt() (Record, Attempt) {
 	next.note(OpAttempt, next.Running(), "")
 	a, _ := next.Attempt(next.Boot)
 	a.RolledBack = exhausted
-	return next, a
+	return next.Record, a
 }
 
 // Attempt returns the current attempt if it has this number, for a caller that continues what another one began.
@@ -82,24 +82,24 @@ func (r Record) Attempt(boot uint64) (Attempt, bool) {
 func (r Record) CommitHealth(boot uint64) (Record, error) {
 	next, err := r.confirm(boot)
 	if err != nil || r.HealthOK {
-		return next, err
+		return r, err
 	}
 	next.raiseFloor()
-	return next, nil
+	return next.Record, nil
 }
 
 // confirm is a commit without the floor.
-func (r Record) confirm(boot uint64) (Record, error) {
+func (r Record) confirm(boot uint64) (*draft, error) {
 	if err := r.attempted(boot); err != nil {
-		return r, err
+		return nil, err
 	}
 	if r.HealthOK {
-		return r, nil
+		return &draft{r}, nil
 	}
 	if damage := r.Slot(r.Running()).Damage; damage != "" {
-		return r, refusal.New(refusal.WrongBoot, "slot %s of boot attempt %d is damaged: %s", r.Running(), boot, damage)
+		return nil, refusal.New(refusal.WrongBoot, "slot %s of boot attempt %d is damaged: %s", r.Running(), boot, damage)
 	}
-	next := r.clone()
+	next := r.draft()
 	next.Active, next.Pending, next.TriesLeft = r.Running(), None, 0
 	next.HealthOK, next.WatchLeft = true, 0
 	if r.Pending != None {
@@ -125,17 +125,17 @@ func (r Record) Fail(boot uint64, reason refusal.Reason, detail string) (Record,
 		r.Boot++ // it can no longer be committed or given back
 		return r, Retry, nil
 	}
-	next := r.clone()
+	next := r.draft()
 	if r.Pending != None {
 		next.endTrial(reason, detail)
-		return next, RolledBack, nil
+		return next.Record, RolledBack, nil
 	}
 	if r.WatchLeft > 0 && r.canReturn() == nil {
 		next.giveUp(reason, detail)
-		return next, RolledBack, nil
+		return next.Record, RolledBack, nil
 	}
 	next.HealthOK, next.WatchLeft = false, 0
-	return next, Stays, nil
+	return next.Record, Stays, nil
 }
 
 // MayRun refuses a slot whose set must not run: one in quarantine as Quarantined, one below the floor as VersionFloor.

@@ -18,7 +18,7 @@ func (r Record) CatchUp(confirmed Slot, a, b Content) (next Record, behind bool)
 	if lost.Damage == "" || lost.Digest == a.Digest || lost.Digest == b.Digest || !older(lost.Version, is.Version) {
 		return r, false
 	}
-	next = r.clone()
+	next = r.draft().Record
 	next.Slots, next.Active, next.Pending, next.Staged = found.Slots, confirmed, None, Content{}
 	next.TriesLeft, next.WatchLeft, next.AbruptEnds, next.HealthOK = 0, 0, 0, false
 	next.Boot++ // no verdict about an attempt of another set counts

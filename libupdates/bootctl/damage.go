@@ -13,12 +13,12 @@ func (r Record) Damage(s Slot, reason refusal.Reason, detail string) (Record, er
 	if c.IsEmpty() {
 		return r, refusal.New(refusal.SlotMismatch, "slot %s holds nothing", s)
 	}
-	next := r.clone()
+	next := r.draft()
 	c.Damage = cleanReason(reason)
 	if s == Staged {
 		next.noteSet(OpDamaged, None, c, c.Damage)
 		next.Staged = Content{}
-		return next, nil
+		return next.Record, nil
 	}
 	next.put(s, c)
 	if r.Slot(s).Damage == "" {
@@ -34,7 +34,7 @@ func (r Record) Damage(s Slot, reason refusal.Reason, detail string) (Record, er
 	default:
 		next.WatchLeft = 0 // there is nothing left to return to
 	}
-	return next, nil
+	return next.Record, nil
 }
 
 // Mended clears the mark of a slot that was found intact again. Without a mark it changes nothing.
@@ -43,10 +43,10 @@ func (r Record) Mended(s Slot) Record {
 	if c.Damage == "" {
 		return r
 	}
-	next := r.clone()
+	next := r.draft()
 	c.Damage = ""
 	next.put(s, c)
 	next.note(OpMended, s, "")
 	next.recheckStaged() // it may be the set that the slot holds
-	return next
+	return next.Record
 }

@@ -22,7 +22,7 @@ const (
 func Decode(raw []byte) (Record, error) {
 	r, err := decode(raw)
 	if err == nil {
-		err = r.check()
+		err = check(r)
 	}
 	if err != nil {
 		return Record{}, fmt.Errorf("cannot read boot record: %w", err)
@@ -67,9 +67,10 @@ func (d *reader) staged(root bootrecord.BootRecord, r Record) Content {
 	set, slot := d.content(root.StagedSet()), d.slot(root.Staged())
 	switch {
 	case slot == None:
-		r.Staged = set.asFound()
-		r.recheckStaged()
-		return r.Staged
+		next := draft{r}
+		next.Staged = set.asFound()
+		next.recheckStaged()
+		return next.Staged
 	case slot != r.Standby() || r.Pending != None || r.Slot(slot).IsEmpty():
 		d.fail(fmt.Errorf("slot %s is staged, which is not a standby slot with a set", slot))
 	}

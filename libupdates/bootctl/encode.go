@@ -13,7 +13,7 @@ import (
 // was read from, so that fields we do not know survive; where they would no longer fit beside ours they are left out,
 // because the state itself must always be storable. A record that breaks an invariant is refused.
 func Encode(r Record) ([]byte, error) {
-	if err := r.check(); err != nil {
+	if err := check(r); err != nil {
 		return nil, fmt.Errorf("cannot write boot record: %w", err)
 	}
 	if stored, err := open(r.stored); err == nil {

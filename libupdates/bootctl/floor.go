@@ -28,7 +28,7 @@ func older(version, than string) bool {
 
 // raiseFloor raises the floor to what the active set asks for, never above its own version. A staged set that is then
 // below it is no longer staged.
-func (r *Record) raiseFloor() {
+func (r *draft) raiseFloor() {
 	c := r.Slot(r.Active)
 	if c.Floor == "" || older(c.Version, c.Floor) || r.Floor != "" && !older(r.Floor, c.Floor) {
 		return
@@ -51,8 +51,8 @@ func (r Record) LowerFloor(version string) (Record, error) {
 	case version != "" && !older(version, r.Floor):
 		return r, refusal.New(refusal.FloorNotLower, "%s is not lower than the version floor %s", version, r.Floor)
 	}
-	next := r.clone()
+	next := r.draft()
 	next.Floor = version
 	next.append(Event{Op: OpFloor, Version: version, Boot: r.Boot})
-	return next, nil
+	return next.Record, nil
 }

@@ -39,10 +39,10 @@ type Event struct {
 }
 
 // note appends a step about slot s as it is now.
-func (r *Record) note(op Op, s Slot, reason refusal.Reason) { r.noteSet(op, s, r.Slot(s), reason) }
+func (r *draft) note(op Op, s Slot, reason refusal.Reason) { r.noteSet(op, s, r.Slot(s), reason) }
 
 // noteSet appends a step about a set that slot s does not hold.
-func (r *Record) noteSet(op Op, s Slot, c Content, reason refusal.Reason) {
+func (r *draft) noteSet(op Op, s Slot, c Content, reason refusal.Reason) {
 	detail := ""
 	if op == OpRollback {
 		detail = clip(r.LastRollback.Detail, maxEventDetail)
@@ -61,7 +61,7 @@ func (r Record) At(unixMs int64) Record {
 
 // append adds an event. The oldest one is dropped to make room, but never the beginning of the current attempt: see
 // begun.
-func (r *Record) append(e Event) {
+func (r *draft) append(e Event) {
 	for len(r.History) >= MaxHistory {
 		oldest := 0
 		if r.begins(r.History[0]) {

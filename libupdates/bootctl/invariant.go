@@ -7,8 +7,8 @@ import (
 
 // check returns what is wrong with a record, before it is written and after it was read: a record that violates an
 // invariant is neither stored nor acted on.
-func (r Record) check() error {
-	if err := r.checkSlots(); err != nil {
+func check(r Record) error {
+	if err := checkSlots(r); err != nil {
 		return err
 	}
 	if len(r.Quarantine) > MaxQuarantine {
@@ -17,10 +17,10 @@ func (r Record) check() error {
 	if len(r.History) > MaxHistory {
 		return errors.New("history is too long")
 	}
-	return r.checkTexts()
+	return checkTexts(r)
 }
 
-func (r Record) checkSlots() error {
+func checkSlots(r Record) error {
 	if r.Active != A && r.Active != B {
 		return errors.New("no slot is active")
 	}
@@ -50,7 +50,7 @@ func (r Record) checkSlots() error {
 	return nil
 }
 
-func (r Record) checkTexts() error {
+func checkTexts(r Record) error {
 	ok := isLine(r.Floor, maxVersion)
 	for _, c := range []Content{r.Slots[0], r.Slots[1], r.Staged} {
 		ok = ok && isLine(c.Version, maxVersion) && isLine(c.Floor, maxVersion) && isCode(string(c.Damage), maxReason)

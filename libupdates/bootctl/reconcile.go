@@ -15,7 +15,7 @@ import (
 // changes the slot that runs. The mark is MissingEntry, SlotMismatch, or the one that comes with what was found.
 // Applied to its own result, Reconcile changes nothing.
 func (r Record) Reconcile(a, b, staged Content) (Record, []string) {
-	next := r.clone()
+	next := r.draft()
 	var changes []string
 	found := [...]Content{A: a, B: b}
 	for _, slot := range []Slot{r.Standby(), r.Active} {
@@ -31,7 +31,7 @@ func (r Record) Reconcile(a, b, staged Content) (Record, []string) {
 		case lost && was.Damage != "":
 			continue // it is marked already
 		case lost:
-			next = next.lose(slot, is)
+			next.lose(slot, is)
 		default:
 			next.take(slot, is)
 		}
@@ -41,11 +41,11 @@ func (r Record) Reconcile(a, b, staged Content) (Record, []string) {
 	if was := r.Staged; was.Digest != next.Staged.Digest {
 		changes = append(changes, fmt.Sprintf("staged set: recorded %s, found %s", was.name(), staged.name()))
 	}
-	return next, changes
+	return next.Record, changes
 }
 
 // findStaged takes back the stage of a set that is not there. An older version staged in the standby slot.
-func (r *Record) findStaged(staged, standby Content) {
+func (r *draft) findStaged(staged, standby Content) {
 	for _, is := range []Content{staged, standby} {
 		if is.Digest != r.Staged.Digest {
 			continue
@@ -60,7 +60,7 @@ func (r *Record) findStaged(staged, standby Content) {
 }
 
 // take records a set that nobody has switched to.
-func (r *Record) take(slot Slot, is Content) {
+func (r *draft) take(slot Slot, is Content) {
 	if slot == r.Active {
 		r.HealthOK = false
 	}
@@ -69,18 +69,17 @@ func (r *Record) take(slot Slot, is Content) {
 }
 
 // lose marks a slot whose set is gone. If it then is the standby slot, what was found instead is recorded.
-func (r Record) lose(slot Slot, is Content) Record {
+func (r *draft) lose(slot Slot, is Content) {
 	reason, detail := refusal.MissingEntry, fmt.Sprintf("the link of slot %s is missing", slot)
 	if !is.IsEmpty() {
 		reason, detail = refusal.SlotMismatch, fmt.Sprintf("slot %s holds another set", slot)
 	} else if is.Damage != "" {
 		reason, detail = is.Damage, fmt.Sprintf("slot %s leads to no set", slot)
 	}
-	next, _ := r.Damage(slot, reason, detail) // refused for an empty slot only
-	if slot == next.Standby() && !is.IsEmpty() {
-		next.take(slot, is)
+	r.Record, _ = r.Damage(slot, reason, detail) // refused for an empty slot only
+	if slot == r.Standby() && !is.IsEmpty() {
+		r.take(slot, is)
 	}
-	return next
 }
 
 // asFound returns the content as a record may have it: an unconfirmed set, or nothing.

@@ -70,7 +70,8 @@ func New() Record { return Record{Active: A} }
 // if one was, and what the slots hold. That slot is active and its set is good, because it was confirmed; if the set is
 // missing, the slot is damaged. Nobody has switched to what the other slot holds.
 func Resume(confirmed Slot, a, b Content) Record {
-	r, _ := New().Reconcile(a, b, Content{})
+	found, _ := New().Reconcile(a, b, Content{})
+	r := draft{found}
 	if confirmed != None {
 		r.Active = confirmed
 	}
@@ -82,7 +83,7 @@ func Resume(confirmed Slot, a, b Content) Record {
 		c.Damage = refusal.MissingEntry
 	}
 	r.put(r.Active, c)
-	return r
+	return r.Record
 }
 
 // Slot returns what slot s holds; None holds nothing.
@@ -117,21 +118,24 @@ func (r Record) IsQuarantined(d Digest) bool {
 	return slices.ContainsFunc(r.Quarantine, func(q Quarantined) bool { return q.Digest == d })
 }
 
-// clone returns a record that shares no mutable memory with r.
-func (r Record) clone() Record {
+// A draft is a record that a step is making. What changes a record is a method of it; Record has none.
+type draft struct{ Record }
+
+// draft returns one that shares no mutable memory with r.
+func (r Record) draft() *draft {
 	r.Quarantine = slices.Clone(r.Quarantine)
 	r.History = slices.Clone(r.History)
 	if r.LastRollback != nil {
 		last := *r.LastRollback
 		r.LastRollback = &last
 	}
-	return r
+	return &draft{r}
 }
 
-func (r *Record) put(s Slot, c Content) { r.Slots[s-A] = c }
+func (r *draft) put(s Slot, c Content) { r.Slots[s-A] = c }
 
 // quarantine adds the set with the newest reason; the oldest entry is dropped to make room.
-func (r *Record) quarantine(c Content, reason refusal.Reason) {
+func (r *draft) quarantine(c Content, reason refusal.Reason) {
 	r.Quarantine = slices.DeleteFunc(r.Quarantine, func(q Quarantined) bool { return q.Digest == c.Digest })
 	if len(r.Quarantine) >= MaxQuarantine {
 		r.Quarantine = slices.Delete(r.Quarantine, 0, len(r.Quarantine)-MaxQuarantine+1)

@@ -4,7 +4,7 @@ package bootctl
 // ended, so verdicts about it no longer count. If the end was ordered, the cause is Commanded and the cost of the
 // attempt is given back; else the cause is the one that was seen, and the try stays used.
 func (r Record) Restart(seen Cause) Record {
-	next := r.clone()
+	next := r.draft()
 	if r.EndOrdered {
 		seen = Commanded
 		next.giveBack()
@@ -25,10 +25,10 @@ func (r Record) Restart(seen Cause) Record {
 
 // Booted records that a boot begins, and why, in a record that does not come from a previous boot.
 func (r Record) Booted(cause Cause) Record {
-	next := r.clone()
+	next := r.draft()
 	next.BootCause = cause
 	next.append(Event{Op: OpBoot, Reason: cause.code(), Boot: next.Boot})
-	return next
+	return next.Record
 }
 
 // EndBoot records that somebody ordered the end of this boot. It must be durable before the system goes down. Beginning
@@ -40,7 +40,7 @@ func (r Record) EndBoot() Record {
 
 // giveBack returns the cost of the attempt that was cut short, because the next attempt will cost it again; in a watch
 // also if that attempt began the watch. An attempt with a bad verdict is over and gives nothing back.
-func (r *Record) giveBack() {
+func (r *draft) giveBack() {
 	switch {
 	case !r.Begun():
 	case r.Pending != None:

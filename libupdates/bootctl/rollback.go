@@ -13,14 +13,14 @@ import (
 // slot holds another set that was good once and is not quarantined. A staged set stays staged, unless it is the set
 // that is active again.
 func (r Record) Rollback(reason refusal.Reason, detail string) (Record, error) {
-	next := r.clone()
+	next := r.draft()
 	if r.Pending != None {
 		if damage := r.Slot(r.Active).Damage; damage != "" {
 			return r, refusal.New(refusal.NoPrevious,
 				"there is nothing to return to in slot %s: damage was found in the set there: %s", r.Active, damage)
 		}
 		next.endTrial(reason, detail)
-		return next, nil
+		return next.Record, nil
 	}
 	if err := r.canReturn(); err != nil {
 		return r, err
@@ -28,7 +28,7 @@ func (r Record) Rollback(reason refusal.Reason, detail string) (Record, error) {
 	left := r.Active
 	next.Active = left.Other()
 	next.leave(left, reason, detail)
-	return next, nil
+	return next.Record, nil
 }
 
 // canReturn refuses unless the other slot holds a set an operator may return to.
@@ -55,7 +55,7 @@ func (r Record) canReturn() error {
 }
 
 // endTrial gives the system back to the active slot.
-func (r *Record) endTrial(reason refusal.Reason, detail string) {
+func (r *draft) endTrial(reason refusal.Reason, detail string) {
 	left := r.Pending
 	r.Pending, r.TriesLeft = None, 0
 	r.leave(left, reason, detail)
@@ -63,7 +63,7 @@ func (r *Record) endTrial(reason refusal.Reason, detail string) {
 
 // leave is the common part of every rollback. It runs after the slots have been set, in the same record, so that the
 // return and the quarantine become durable in one write.
-func (r *Record) leave(left Slot, reason refusal.Reason, detail string) {
+func (r *draft) leave(left Slot, reason refusal.Reason, detail string) {
 	c, code := r.Slot(left), cleanReason(reason)
 	atFault := !charges[code].blameless && c.Damage == ""
 	if atFault && !c.IsEmpty() && c.Digest != r.Slot(r.Active).Digest { // the set that is active again is not barred
@@ -82,10 +82,10 @@ func (r Record) Explain(output, refused []string) Record {
 	if r.LastRollback == nil {
 		return r
 	}
-	next := r.clone()
+	next := r.draft()
 	next.LastRollback.Output = lastLines(output)
 	next.LastRollback.Refused = firstLines(refused)
-	return next
+	return next.Record
 }
 
 // ClearQuarantine lets a quarantined set be staged again. Refused as NotQuarantined.
@@ -94,8 +94,8 @@ func (r Record) ClearQuarantine(d Digest) (Record, error) {
 	if i < 0 {
 		return r, refusal.New(refusal.NotQuarantined, "set %s is not quarantined", d)
 	}
-	next, cleared := r.clone(), r.Quarantine[i]
+	next, cleared := r.draft(), r.Quarantine[i]
 	next.Quarantine = slices.Delete(next.Quarantine, i, i+1)
 	next.append(Event{Op: OpClear, Version: cleared.Version, Digest: d, Reason: cleared.Reason, Boot: r.Boot})
-	return next, nil
+	return next.Record, nil
 }

@@ -38,14 +38,14 @@ func (r Record) Factory(c Content) (Record, error) {
 	if err := r.AdmitFactory(c); err != nil {
 		return r, err
 	}
-	next := r.clone()
+	next := r.draft()
 	next.Active, next.Pending, next.Staged = A, None, Content{}
 	next.TriesLeft, next.WatchLeft, next.HealthOK = 0, 0, false
 	next.Slots = [2]Content{c.asFound(), {}}
 	if r.Begun() {
 		next.Boot++
 	}
-	return next, nil
+	return next.Record, nil
 }
 
 // Stage records that the complete, verified, durable set c waits for its switch. It supersedes a set that was staged
@@ -54,11 +54,11 @@ func (r Record) Stage(c Content) (Record, uint64, error) {
 	if err := r.Admit(c); err != nil {
 		return r, 0, err
 	}
-	next := r.clone()
+	next := r.draft()
 	next.Staged = c.asFound()
 	next.StageSerial++
 	next.noteSet(OpStage, r.Standby(), next.Staged, "")
-	return next, next.StageSerial, nil
+	return next.Record, next.StageSerial, nil
 }
 
 // Discard drops what is staged. Refused as Stale unless the stage numbered serial is still the staged one.
@@ -66,10 +66,10 @@ func (r Record) Discard(serial uint64) (Record, error) {
 	if err := r.current(serial); err != nil {
 		return r, err
 	}
-	next := r.clone()
+	next := r.draft()
 	next.noteSet(OpDiscard, r.Standby(), r.Staged, "")
 	next.Staged = Content{}
-	return next, nil
+	return next.Record, nil
 }
 
 // Switch puts the staged set into the standby slot, in place of the set there, on trial with that many tries, at least
@@ -84,14 +84,14 @@ func (r Record) Switch(serial uint64, tries uint8) (Record, error) {
 	if err := r.Admit(r.Staged); err != nil {
 		return r, err
 	}
-	next := r.Unwatched().clone()
+	next := r.Unwatched().draft()
 	next.Pending, next.Staged = r.Standby(), Content{}
 	next.put(next.Pending, r.Staged)
 	next.note(OpSwitch, next.Pending, "")
 	next.TriesLeft = max(tries, 1)
 	next.HealthOK = false
 	next.Boot++
-	return next, nil
+	return next.Record, nil
 }
 
 // current refuses a serial that does not name what is staged now.
@@ -103,7 +103,7 @@ func (r Record) current(serial uint64) error {
 }
 
 // recheckStaged drops a staged set that must no longer be switched to.
-func (r *Record) recheckStaged() {
+func (r *draft) recheckStaged() {
 	if !r.Staged.IsEmpty() && r.Admit(r.Staged) != nil {
 		r.Staged = Content{}
 	}

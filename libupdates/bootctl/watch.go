@@ -12,7 +12,7 @@ import "nexus/libupdates/refusal"
 func (r Record) CommitAndWatch(boot uint64, attempts uint8) (Record, error) {
 	next, err := r.confirm(boot)
 	if err != nil || r.HealthOK {
-		return next, err
+		return r, err
 	}
 	if r.Pending != None {
 		next.WatchLeft = max(attempts, 1)
@@ -25,7 +25,7 @@ func (r Record) CommitAndWatch(boot uint64, attempts uint8) (Record, error) {
 	if next.WatchLeft == 0 {
 		next.raiseFloor()
 	}
-	return next, nil
+	return next.Record, nil
 }
 
 // EndWatch records that the set which the attempt confirmed has held: its watch ends, and earlier abrupt ends are
@@ -44,15 +44,15 @@ func (r Record) Unwatched() Record {
 	if r.WatchLeft == 0 {
 		return r
 	}
-	next := r.clone()
+	next := r.draft()
 	next.WatchLeft = 0
 	next.note(OpHeld, next.Active, "")
 	next.raiseFloor()
-	return next
+	return next.Record
 }
 
 // giveUp returns from a set under watch to the previous one.
-func (r *Record) giveUp(reason refusal.Reason, detail string) {
+func (r *draft) giveUp(reason refusal.Reason, detail string) {
 	left := r.Active
 	r.Active = left.Other()
 	r.leave(left, reason, detail)
