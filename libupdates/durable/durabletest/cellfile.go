@@ -10,7 +10,7 @@ import (
 
 // CellFile opens a file for a durable.Cell. A missing file is created, empty, with its name durable. Creating it does
 // not count as an operation, because a cell gets its file from outside.
-func (d *Disk) CellFile(name string) (durable.CellFile, error) {
+func (d *files) CellFile(name string) (durable.CellFile, error) {
 	dir, base, err := d.parent(name)
 	if err != nil {
 		return nil, failed("open", name, err)
@@ -30,7 +30,7 @@ func (d *Disk) CellFile(name string) (durable.CellFile, error) {
 
 // Forget removes a file as if it had never existed, as a power cut does to a file in memory. It does not count as an
 // operation.
-func (d *Disk) Forget(name string) {
+func (d *files) Forget(name string) {
 	if dir, base, err := d.parent(name); err == nil {
 		for _, version := range append(slices.Clone(dir.past), dir.entries) {
 			delete(version, base)
@@ -40,7 +40,7 @@ func (d *Disk) Forget(name string) {
 
 // cellFile is a file that is read and written in place.
 type cellFile struct {
-	disk *Disk
+	disk *files
 	name string
 	node *node
 }

@@ -12,7 +12,7 @@ import (
 // Fork returns a second disk with the same past. It has everything that is durable on this one and nothing else; its
 // operations are counted from 1 and its power is on.
 func (d *Disk) Fork() *Disk {
-	return &Disk{root: d.root.fork(map[*node]*node{}), verity: d.verity}
+	return newDisk(d.root.fork(map[*node]*node{}), d.verity)
 }
 
 func (n *node) fork(forks map[*node]*node) *node {

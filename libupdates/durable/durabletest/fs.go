@@ -14,7 +14,7 @@ import (
 var _ durable.FS = (*Disk)(nil)
 
 // begin checks the names and counts the operation. The caller holds the lock.
-func (d *Disk) begin(verb string, names ...string) error {
+func (d *files) begin(verb string, names ...string) error {
 	for _, name := range names {
 		if err := durable.CheckName(name); err != nil {
 			return err
@@ -24,7 +24,7 @@ func (d *Disk) begin(verb string, names ...string) error {
 }
 
 // Kind implements durable.ReadFS.
-func (d *Disk) Kind(name string) (fs.FileMode, error) {
+func (d *files) Kind(name string) (fs.FileMode, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err := d.begin("look at", name); err != nil {
@@ -45,7 +45,7 @@ func (d *Disk) Kind(name string) (fs.FileMode, error) {
 }
 
 // Open implements durable.ReadFS.
-func (d *Disk) Open(name string) (durable.ReadFile, error) {
+func (d *files) Open(name string) (durable.ReadFile, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	n, err := d.file("open", name)
@@ -56,7 +56,7 @@ func (d *Disk) Open(name string) (durable.ReadFile, error) {
 }
 
 // file begins an operation on a file, and returns it. The caller holds the lock.
-func (d *Disk) file(verb, name string) (*node, error) {
+func (d *files) file(verb, name string) (*node, error) {
 	if err := d.begin(verb, name); err != nil {
 		return nil, err
 	}
@@ -71,7 +71,7 @@ func (d *Disk) file(verb, name string) (*node, error) {
 }
 
 // Readlink implements durable.ReadFS.
-func (d *Disk) Readlink(name string) (string, error) {
+func (d *files) Readlink(name string) (string, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err := d.begin("read link", name); err != nil {
@@ -88,7 +88,7 @@ func (d *Disk) Readlink(name string) (string, error) {
 }
 
 // ReadDir implements durable.ReadFS.
-func (d *Disk) ReadDir(name string) ([]string, error) {
+func (d *files) ReadDir(name string) ([]string, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err := d.begin("list", name); err != nil {
@@ -105,10 +105,10 @@ func (d *Disk) ReadDir(name string) ([]string, error) {
 }
 
 // Mkdir implements durable.FS.
-func (d *Disk) Mkdir(name string) error { return d.add("mkdir", name, newDir()) }
+func (d *files) Mkdir(name string) error { return d.add("mkdir", name, newDir()) }
 
 // Symlink implements durable.FS.
-func (d *Disk) Symlink(target, name string) error {
+func (d *files) Symlink(target, name string) error {
 	if err := durable.CheckName(target); err != nil {
 		return err
 	}
@@ -116,7 +116,7 @@ func (d *Disk) Symlink(target, name string) error {
 }
 
 // Create implements durable.FS.
-func (d *Disk) Create(name string, _ fs.FileMode) (durable.File, error) {
+func (d *files) Create(name string, _ fs.FileMode) (durable.File, error) {
 	n := &node{kind: file, writers: 1}
 	if err := d.add("create", name, n); err != nil {
 		return nil, err
@@ -125,7 +125,7 @@ func (d *Disk) Create(name string, _ fs.FileMode) (durable.File, error) {
 }
 
 // Reopen implements durable.FS.
-func (d *Disk) Reopen(name string) (durable.File, error) {
+func (d *files) Reopen(name string) (durable.File, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	n, err := d.file("reopen", name)
@@ -136,7 +136,7 @@ func (d *Disk) Reopen(name string) (durable.File, error) {
 }
 
 // Link implements durable.FS.
-func (d *Disk) Link(from, to string) error {
+func (d *files) Link(from, to string) error {
 	if err := durable.CheckName(from); err != nil {
 		return err
 	}
@@ -153,7 +153,7 @@ func (d *Disk) Link(from, to string) error {
 }
 
 // Rename implements durable.FS.
-func (d *Disk) Rename(from, to string) error {
+func (d *files) Rename(from, to string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err := d.begin("rename", from, to); err != nil {
@@ -189,13 +189,13 @@ func (d *Disk) Rename(from, to string) error {
 }
 
 // Remove implements durable.FS.
-func (d *Disk) Remove(name string) error {
+func (d *files) Remove(name string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.removeLocked(name)
 }
 
-func (d *Disk) removeLocked(name string) error {
+func (d *files) removeLocked(name string) error {
 	if err := d.begin("remove", name); err != nil {
 		return err
 	}
@@ -214,7 +214,7 @@ func (d *Disk) removeLocked(name string) error {
 }
 
 // RemoveAll implements durable.FS: leaves first, in byte order, one operation each.
-func (d *Disk) RemoveAll(name string) error {
+func (d *files) RemoveAll(name string) error {
 	if err := durable.CheckName(name); err != nil {
 		return err
 	}
@@ -223,7 +223,7 @@ func (d *Disk) RemoveAll(name string) error {
 	return d.removeAllLocked(name)
 }
 
-func (d *Disk) removeAllLocked(name string) error {
+func (d *files) removeAllLocked(name string) error {
 	n, err := d.entry(name)
 	if err != nil {
 		return nil
@@ -239,7 +239,7 @@ func (d *Disk) removeAllLocked(name string) error {
 }
 
 // SyncDir implements durable.FS.
-func (d *Disk) SyncDir(name string) error {
+func (d *files) SyncDir(name string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err := d.begin("syncdir", name); err != nil {
@@ -257,13 +257,13 @@ func (d *Disk) SyncDir(name string) error {
 }
 
 // add adds a new node to its parent.
-func (d *Disk) add(verb, name string, n *node) error {
+func (d *files) add(verb, name string, n *node) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.addLocked(verb, name, n)
 }
 
-func (d *Disk) addLocked(verb, name string, n *node) error {
+func (d *files) addLocked(verb, name string, n *node) error {
 	if err := d.begin(verb, name); err != nil {
 		return err
 	}

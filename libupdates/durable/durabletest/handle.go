@@ -9,7 +9,7 @@ import (
 
 // readHandle is a file open for reading. It has the bytes of the time of opening.
 type readHandle struct {
-	disk   *Disk
+	disk   *files
 	name   string
 	node   *node
 	reader *bytes.Reader
@@ -43,7 +43,7 @@ func (h *readHandle) Close() error { return nil }
 
 // writeHandle is a file open for writing.
 type writeHandle struct {
-	disk *Disk
+	disk *files
 	name string
 	node *node
 	at   int
@@ -101,8 +101,6 @@ func (h *writeHandle) Close() error {
 	h.open = 0
 	return h.disk.count("close", h.name)
 }
-
-func (d *Disk) powerless() bool { return d.cut && len(d.ops) >= d.cutAfter }
 
 func tail(data []byte, from int) []byte {
 	if from >= len(data) {

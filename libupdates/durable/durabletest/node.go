@@ -61,9 +61,12 @@ func (n *node) after(changes int) names {
 	return n.entries
 }
 
+// A tree is all nodes below a root.
+type tree struct{ root *node }
+
 // parent returns the directory of a name, which need not exist in it, and the last part of the name.
-func (d *Disk) parent(name string) (*node, string, error) {
-	dir, err := d.walk(path.Dir(name), maxLinks)
+func (t tree) parent(name string) (*node, string, error) {
+	dir, err := t.walk(path.Dir(name), maxLinks)
 	if err != nil {
 		return nil, "", err
 	}
@@ -73,12 +76,12 @@ func (d *Disk) parent(name string) (*node, string, error) {
 	return dir, path.Base(name), nil
 }
 
-// entry returns the node with that name. It does not follow a link at the end.
-func (d *Disk) entry(name string) (*node, error) {
+// entry returns the node with that name. It does not follow a link at the ent.
+func (t tree) entry(name string) (*node, error) {
 	if name == root {
-		return d.root, nil
+		return t.root, nil
 	}
-	dir, base, err := d.parent(name)
+	dir, base, err := t.parent(name)
 	if err != nil {
 		return nil, err
 	}
@@ -90,8 +93,8 @@ func (d *Disk) entry(name string) (*node, error) {
 }
 
 // walk returns the node that the name leads to, following at most that many links.
-func (d *Disk) walk(name string, links int) (*node, error) {
-	n, at := d.root, root
+func (t tree) walk(name string, links int) (*node, error) {
+	n, at := t.root, root
 	if name == root {
 		return n, nil
 	}
@@ -109,7 +112,7 @@ func (d *Disk) walk(name string, links int) (*node, error) {
 				return nil, syscall.ELOOP
 			}
 			rest := append([]string{at, next.target}, parts[i+1:]...)
-			return d.walk(path.Join(rest...), links-1)
+			return t.walk(path.Join(rest...), links-1)
 		}
 		n, at = next, path.Join(at, part)
 	}

@@ -82,12 +82,12 @@ func mixture(seed int) Outcome {
 // power.
 func (d *Disk) Reboot(o Outcome) *Disk {
 	d.CutAfter(0)
-	return &Disk{root: d.root.survive(root, survival{
+	return newDisk(d.root.survive(root, survival{
 		names: func(name string, n *node) names { return n.after(o.names(name, len(n.past))) },
 		bytes: func(name string, n *node) []byte { return n.remains(o.bytes(name)) },
 		seals: func(name string, n *node) bool { return o.bytes(name) == kept },
 		nodes: map[*node]*node{},
-	}), verity: d.verity}
+	}), d.verity)
 }
 
 // A survival records what survives of each node.

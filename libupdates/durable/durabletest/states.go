@@ -130,7 +130,7 @@ func (d *Disk) show(open []undecided, p pick) *Disk {
 	for k, u := range open {
 		way[u.node] = p[k]
 	}
-	return &Disk{root: d.root.survive(root, survival{
+	return newDisk(d.root.survive(root, survival{
 		names: func(_ string, n *node) names {
 			if len(n.past) == 0 {
 				return n.entries
@@ -145,7 +145,7 @@ func (d *Disk) show(open []undecided, p pick) *Disk {
 		},
 		seals: func(_ string, n *node) bool { return way[n] == 1 },
 		nodes: map[*node]*node{},
-	}), verity: d.verity}
+	}), d.verity)
 }
 
 // selections returns the sets of changes since the last SyncDir that may be visible, one bit per change.

@@ -23,10 +23,10 @@ const veritySuffix = " verity"
 
 // NewWithVerity returns an empty disk with the power on, whose file system has fs-verity. It takes two operations to
 // enable it: one enables, the other makes that durable.
-func NewWithVerity() *Disk { return &Disk{root: newDir(), verity: keeps} }
+func NewWithVerity() *Disk { return newDisk(newDir(), keeps) }
 
 // NewWithFalseVerity is NewWithVerity with a file system that keeps nothing of what it says that it has enabled.
-func NewWithFalseVerity() *Disk { return &Disk{root: newDir(), verity: lies} }
+func NewWithFalseVerity() *Disk { return newDisk(newDir(), lies) }
 
 // GiveVerity gives the file system fs-verity. What is on it stays as it was.
 func (d *Disk) GiveVerity() { d.verity = keeps }
@@ -35,7 +35,7 @@ func (d *Disk) GiveVerity() { d.verity = keeps }
 func (d *Disk) GiveFalseVerity() { d.verity = lies }
 
 // EnableVerity implements durable.FS.
-func (d *Disk) EnableVerity(name string) error {
+func (d *files) EnableVerity(name string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err := d.begin("enable", name); err != nil {
