@@ -80,12 +80,7 @@ func (m *manager) OpenPayload(_ context.Context, call bundle.BundleMgr_openPaylo
 	if err != nil {
 		return err
 	}
-	res, err := call.AllocResults()
-	if err != nil {
-		b.Shutdown()
-		return err
-	}
-	return res.SetBlob(bundle.Blob_ServerToClient(b))
+	return vat.Give(call.AllocResults, bundle.BundleMgr_openPayload_Results.SetBlob, bundle.Blob_ServerToClient(b))
 }
 
 // OpenManifest opens the raw manifest of a published bundle.
@@ -98,12 +93,7 @@ func (m *manager) OpenManifest(_ context.Context, call bundle.BundleMgr_openMani
 	if err != nil {
 		return err
 	}
-	res, err := call.AllocResults()
-	if err != nil {
-		b.Shutdown()
-		return err
-	}
-	return res.SetBlob(bundle.Blob_ServerToClient(b))
+	return vat.Give(call.AllocResults, bundle.BundleMgr_openManifest_Results.SetBlob, bundle.Blob_ServerToClient(b))
 }
 
 // HandPayload hands over the payload of a published bundle. The file is opened anew, so that whoever gets it shares

@@ -11,8 +11,7 @@ import (
 
 	"nexus/capnpgen/registry"
 	"nexus/daemons/convert"
-	"nexus/daemons/plat"
-	"nexus/daemons/vat"
+	"nexus/daemons/vat/vattest"
 	"nexus/libupdates/refusal"
 )
 
@@ -21,37 +20,13 @@ type failing struct{ err error }
 
 func (f failing) Register(context.Context, registry.Registrar_register) error { return f.err }
 
-// linked returns a client for a server behind a real connection.
-func linked(t *testing.T, server capnp.Client) capnp.Client {
-	t.Helper()
-	ours, theirs, err := plat.StreamPair()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ours.Close()
-	defer theirs.Close()
-	serving, errServing := vat.Socket(ours)
-	using, errUsing := vat.Socket(theirs)
-	if err := errors.Join(errServing, errUsing); err != nil {
-		t.Fatal(err)
-	}
-	served, used := vat.Connect(serving, server), vat.Connect(using, capnp.Client{})
-	t.Cleanup(served.Close)
-	t.Cleanup(used.Close)
-	client, err := used.Bootstrap(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return client
-}
-
 // across fails a call with the error behind this many connections, as if processes forwarded it, and returns the error
 // that the caller gets.
 func across(t *testing.T, connections int, cause error) error {
 	t.Helper()
 	client := capnp.Client(registry.Registrar_ServerToClient(failing{cause}))
 	for range connections {
-		client = linked(t, client)
+		client = vattest.Link(t, client)
 	}
 	defer client.Release()
 	answer, release := registry.Registrar(client).Register(t.Context(), nil)

@@ -18,6 +18,7 @@ import (
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
 	"nexus/daemons/vat/guard"
+	"nexus/daemons/vat/vattest"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
 )
@@ -166,20 +167,7 @@ func provided(t *testing.T, payload []byte) *vat.Holding {
 // connected returns both ends of a connection to a bundlemgrd.
 func connected(t testing.TB, mgr *fakeBundlemgrd) (used, served *vat.Conn) {
 	t.Helper()
-	ours, theirs, err := plat.StreamPair()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ours.Close()
-	defer theirs.Close()
-	serving, err := vat.Socket(ours)
-	if err != nil {
-		t.Fatal(err)
-	}
-	using, err := vat.Socket(theirs)
-	if err != nil {
-		t.Fatal(err)
-	}
+	using, serving := vattest.Sockets(t)
 	made := make(chan struct{})
 	mgr.attach = func(file *os.File) error {
 		<-made

@@ -19,6 +19,7 @@ import (
 	"nexus/daemons/convert"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
+	"nexus/daemons/vat/vattest"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
 	"nexus/libupdates/updatestest"
@@ -102,25 +103,7 @@ func carrying(t *testing.T, key byte, name string, content []byte) *liar {
 // provided is a holding of what a server serves over a connection of its own.
 func provided(t *testing.T, client capnp.Client) *vat.Holding {
 	t.Helper()
-	ours, theirs, err := plat.StreamPair()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ours.Close()
-	defer theirs.Close()
-	serving, err := vat.Socket(ours)
-	if err != nil {
-		t.Fatal(err)
-	}
-	using, err := vat.Socket(theirs)
-	if err != nil {
-		t.Fatal(err)
-	}
-	served, used := vat.Connect(serving, client), vat.Connect(using, capnp.Client{})
-	t.Cleanup(served.Close)
-	t.Cleanup(used.Close)
-	holding := vat.NewHolding("test")
-	holding.Renew(used)
+	holding, _ := vattest.Provide(t, client)
 	return holding
 }
 

@@ -189,11 +189,8 @@ func publisherOf(raw []byte, err error) (key trust.PublicKey, _ error) {
 
 // Powers hands out the right to see the policy.
 func (o *operatorServer) Powers(_ context.Context, call operator.Operator_powers) error {
-	res, err := call.AllocResults()
-	if err != nil {
-		return err
-	}
-	return res.SetJudge(powers.PowerJudge_ServerToClient(judgeServer{o.s.judge}))
+	return vat.Give(call.AllocResults, operator.Operator_powers_Results.SetJudge,
+		powers.PowerJudge_ServerToClient(judgeServer{o.s.judge}))
 }
 
 // setReach lets execd connect to what the policy lets programs connect to, from its next start on. It reports whether

@@ -19,6 +19,7 @@ import (
 	"nexus/daemons/convert"
 	"nexus/daemons/logclient"
 	"nexus/daemons/plat"
+	"nexus/daemons/vat"
 	"nexus/libupdates/bundlestate"
 	"nexus/libupdates/nxb"
 	"nexus/libupdates/nxs"
@@ -34,11 +35,8 @@ const (
 
 // State hands out the right to look after the state of bundles.
 func (o *operatorServer) State(_ context.Context, call operator.Operator_state) error {
-	res, err := call.AllocResults()
-	if err != nil {
-		return err
-	}
-	return res.SetKeeper(powers.StateKeeper_ServerToClient(keeperServer{o.s.states, o.s.log, o.caller()}))
+	return vat.Give(call.AllocResults, operator.Operator_state_Results.SetKeeper,
+		powers.StateKeeper_ServerToClient(keeperServer{o.s.states, o.s.log, o.caller()}))
 }
 
 // A keeperServer is the StateKeeper capability.

@@ -12,8 +12,7 @@ import (
 
 	"nexus/capnpgen/patch"
 	"nexus/daemons/convert"
-	"nexus/daemons/plat"
-	"nexus/daemons/vat"
+	"nexus/daemons/vat/vattest"
 	"nexus/libupdates/delta"
 	"nexus/libupdates/refusal"
 )
@@ -60,22 +59,8 @@ func (c *caller) Write(_ context.Context, call patch.PatchTarget_write) error {
 // apply has a server on the other end of a connection apply the patch.
 func (c *caller) apply(t *testing.T, p delta.Patch, from int64) error {
 	t.Helper()
-	ours, theirs, err := plat.StreamPair()
-	must(t, err)
-	serving, err := vat.Socket(ours)
-	must(t, err)
-	using, err := vat.Socket(theirs)
-	must(t, err)
-	ours.Close()
-	theirs.Close()
 	server := &server{turn: make(chan struct{}, 1)}
-	served := vat.Connect(serving, capnp.Client(patch.Patcher_ServerToClient(server)))
-	t.Cleanup(served.Close)
-	used := vat.Connect(using, capnp.Client{})
-	t.Cleanup(used.Close)
-	client, err := used.Bootstrap(t.Context())
-	must(t, err)
-	defer client.Release()
+	client := vattest.Link(t, capnp.Client(patch.Patcher_ServerToClient(server)))
 	answer, release := patch.Patcher(client).Apply(t.Context(), func(args patch.Patcher_apply_Params) error {
 		head, err := args.NewHead()
 		must(t, err)
@@ -87,7 +72,7 @@ func (c *caller) apply(t *testing.T, p delta.Patch, from int64) error {
 			args.SetTarget(patch.PatchTarget_ServerToClient(c)))
 	})
 	defer release()
-	_, err = convert.Outcome(answer.Struct())
+	_, err := convert.Outcome(answer.Struct())
 	return err
 }
 

@@ -25,6 +25,7 @@ import (
 	"nexus/daemons/pinned"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
+	"nexus/daemons/vat/vattest"
 	"nexus/libupdates/refusal"
 	"nexus/libupdates/trust"
 	"nexus/libupdates/updatestest"
@@ -93,23 +94,9 @@ func open(t *testing.T, late time.Duration) (*gate, string) {
 		keys: map[trust.PublicKey]bool{anna().Public(): true, revoked().Public(): true}}
 	d.turned = newTally(d.log)
 	g := &gate{door: d}
-	near, far, err := plat.StreamPair()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer near.Close()
-	defer far.Close()
-	ours, err := vat.Socket(near)
-	if err != nil {
-		t.Fatal(err)
-	}
-	theirs, err := vat.Socket(far)
-	if err != nil {
-		t.Fatal(err)
-	}
-	serving := vat.Connect(theirs, capnp.Client(operator.OperatorGate_ServerToClient(g)))
-	using := vat.Connect(ours, capnp.Client{})
+	using, _ := vattest.Connect(t, capnp.Client(operator.OperatorGate_ServerToClient(g)))
 	d.gate.Renew(using)
+	var err error
 	if d.config, err = pinned.Server(device(), d.known); err != nil {
 		t.Fatal(err)
 	}
@@ -122,8 +109,6 @@ func open(t *testing.T, late time.Duration) (*gate, string) {
 	t.Cleanup(func() {
 		cancel()
 		listener.Close()
-		using.Close()
-		serving.Close()
 	})
 	return g, listener.Addr().String()
 }

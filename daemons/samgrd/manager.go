@@ -41,12 +41,7 @@ func (m *manager) Get(_ context.Context, call registry.ServiceManager_get) error
 	if !found {
 		return errUnknownName
 	}
-	res, err := call.AllocResults()
-	if err != nil {
-		service.Release()
-		return err
-	}
-	return res.SetService(service)
+	return vat.Give(call.AllocResults, registry.ServiceManager_get_Results.SetService, service)
 }
 
 // List returns the names that are granted and registered.

@@ -14,6 +14,7 @@ import (
 	"nexus/daemons/logclient"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
+	"nexus/daemons/vat/vattest"
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/durable/durabletest"
 	"nexus/libupdates/nxs"
@@ -53,27 +54,8 @@ func newDevice(t *testing.T) *device {
 // provided returns a holding of what the server serves, over a real connection.
 func provided(t *testing.T, server capnp.Client) *vat.Holding {
 	t.Helper()
-	holding, _ := cuttable(t, server)
+	holding, _ := vattest.Provide(t, server)
 	return holding
-}
-
-// cuttable is provided, with what cuts the connection.
-func cuttable(t *testing.T, server capnp.Client) (*vat.Holding, func()) {
-	t.Helper()
-	ours, theirs, err := plat.StreamPair()
-	must(t, err)
-	defer ours.Close()
-	defer theirs.Close()
-	serving, err := vat.Socket(ours)
-	must(t, err)
-	using, err := vat.Socket(theirs)
-	must(t, err)
-	served, used := vat.Connect(serving, server), vat.Connect(using, capnp.Client{})
-	t.Cleanup(served.Close)
-	t.Cleanup(used.Close)
-	holding := vat.NewHolding("test")
-	holding.Renew(used)
-	return holding, served.Close
 }
 
 // keystored trusts the first test key.

@@ -12,6 +12,7 @@ import (
 
 	"nexus/capnpgen/patch"
 	"nexus/daemons/convert"
+	"nexus/daemons/vat/vattest"
 	"nexus/libupdates/delta"
 	"nexus/libupdates/refusal"
 )
@@ -173,7 +174,7 @@ func TestPatchIsOver(t *testing.T) {
 
 // TestPatchdDies: the stage is refused, and not tried again: the patch has been read by then.
 func TestPatchdDies(t *testing.T) {
-	h, cut := cuttable(t, capnp.Client(patch.Patcher_ServerToClient(patchd(
+	h, cut := vattest.Provide(t, capnp.Client(patch.Patcher_ServerToClient(patchd(
 		func(ctx context.Context, _ patch.PatchSource, target patch.PatchTarget) error {
 			if err := write(ctx, target, "n"); err != nil {
 				return err

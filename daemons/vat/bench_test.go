@@ -10,8 +10,7 @@ import (
 	"capnproto.org/go/capnp/v3"
 
 	"nexus/capnpgen/keystore"
-	"nexus/daemons/plat"
-	"nexus/daemons/vat"
+	"nexus/daemons/vat/vattest"
 )
 
 // BenchmarkCallToEcho times a call over a granted socket against an eight-byte round trip over a bare socket pair in
@@ -36,29 +35,8 @@ func timed(f func()) time.Duration {
 
 // caller returns a function that makes one call between two vats.
 func caller(b *testing.B) func() {
-	ours, theirs, err := plat.StreamPair()
-	if err != nil {
-		b.Fatal(err)
-	}
-	server, err := vat.Socket(theirs)
-	if err != nil {
-		b.Fatal(err)
-	}
-	socket, err := vat.Socket(ours)
-	if err != nil {
-		b.Fatal(err)
-	}
-	ours.Close()
-	theirs.Close()
-	served := vat.Connect(server,
+	client := vattest.Link(b,
 		capnp.Client(keystore.TrustAnchors_ServerToClient(&anchors{name: "x", closed: make(chan struct{})})))
-	conn := vat.Connect(socket, capnp.Client{})
-	b.Cleanup(func() { conn.Close(); served.Close() })
-	client, err := conn.Bootstrap(context.Background())
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(client.Release)
 	return func() {
 		answer, release := keystore.TrustAnchors(client).List(context.Background(), nil)
 		defer release()
@@ -70,20 +48,7 @@ func caller(b *testing.B) func() {
 
 // echoer returns a function that makes one round trip over a bare socket pair.
 func echoer(b *testing.B) func() {
-	ours, theirs, err := plat.StreamPair()
-	if err != nil {
-		b.Fatal(err)
-	}
-	near, err := vat.Socket(ours)
-	if err != nil {
-		b.Fatal(err)
-	}
-	far, err := vat.Socket(theirs)
-	if err != nil {
-		b.Fatal(err)
-	}
-	ours.Close()
-	theirs.Close()
+	near, far := vattest.Sockets(b)
 	b.Cleanup(func() { near.Close(); far.Close() })
 	go io.Copy(far, far)
 	word := make([]byte, 8)

@@ -11,9 +11,9 @@ import (
 	"capnproto.org/go/capnp/v3/rpc/transport"
 
 	"nexus/capnpgen/keystore"
-	"nexus/daemons/plat"
 	"nexus/daemons/vat"
 	"nexus/daemons/vat/guard"
+	"nexus/daemons/vat/vattest"
 )
 
 // slowAnchors answers when the test says so, whether or not the caller has given up.
@@ -35,55 +35,23 @@ func (*slowAnchors) Root(context.Context, keystore.TrustAnchors_root) error { re
 // pair connects a client to a capability served on the other end, whose guard gets these options.
 func pair(t *testing.T, served capnp.Client, options ...guard.Option) (client capnp.Client, near, far *vat.Conn) {
 	t.Helper()
-	ours, theirs, err := plat.StreamPair()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ours.Close()
-	defer theirs.Close()
-	nearSocket, errNear := vat.Socket(ours)
-	farSocket, errFar := vat.Socket(theirs)
-	if errNear != nil || errFar != nil {
-		t.Fatal(errNear, errFar)
-	}
-	far = vat.Connect(farSocket, served, options...)
-	near = vat.Connect(nearSocket, capnp.Client{})
+	ours, theirs := vattest.Sockets(t)
+	far = vat.Connect(theirs, served, options...)
+	near = vat.Connect(ours, capnp.Client{})
 	t.Cleanup(near.Close)
-	ctx, cancel := context.WithTimeout(t.Context(), limit)
-	defer cancel()
-	client, err = near.Bootstrap(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return client, near, far
+	return vattest.Bootstrap(t, near), near, far
 }
 
 // foreign serves a capability on a connection without a guard, as a program with another RPC library would, and returns
 // our reference to it.
 func foreign(t *testing.T, served capnp.Client) capnp.Client {
 	t.Helper()
-	ours, theirs, err := plat.StreamPair()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ours.Close()
-	defer theirs.Close()
-	nearSocket, errNear := vat.Socket(ours)
-	farSocket, errFar := vat.Socket(theirs)
-	if errNear != nil || errFar != nil {
-		t.Fatal(errNear, errFar)
-	}
-	conn := rpc.NewConn(transport.NewStream(farSocket), &rpc.Options{BootstrapClient: served})
+	ours, theirs := vattest.Sockets(t)
+	conn := rpc.NewConn(transport.NewStream(theirs), &rpc.Options{BootstrapClient: served})
 	t.Cleanup(func() { conn.Close() })
-	near := vat.Connect(nearSocket, capnp.Client{})
+	near := vat.Connect(ours, capnp.Client{})
 	t.Cleanup(near.Close)
-	ctx, cancel := context.WithTimeout(t.Context(), limit)
-	defer cancel()
-	client, err := near.Bootstrap(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return client
+	return vattest.Bootstrap(t, near)
 }
 
 // TestAForwardedCallCountsUntilItHasReturned has a client make calls through a forwarding connection and give them up.

@@ -16,8 +16,8 @@ import (
 	capupdate "nexus/capnpgen/update"
 	"nexus/daemons/convert"
 	lookup "nexus/daemons/discovery"
-	"nexus/daemons/plat"
 	"nexus/daemons/vat"
+	"nexus/daemons/vat/vattest"
 	"nexus/daemons/world"
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/refusal"
@@ -251,34 +251,6 @@ func TestNobodyElseCommits(t *testing.T) {
 	}
 }
 
-// befriend passes a capability on over a connection that initd does not know of, and returns the receiver's reference.
-func befriend(t *testing.T, ctx context.Context, gift capnp.Client) capnp.Client {
-	t.Helper()
-	ours, theirs, err := plat.StreamPair()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ours.Close()
-	defer theirs.Close()
-	giving, err := vat.Socket(ours)
-	if err != nil {
-		t.Fatal(err)
-	}
-	taking, err := vat.Socket(theirs)
-	if err != nil {
-		t.Fatal(err)
-	}
-	giver, taker := vat.Connect(giving, gift), vat.Connect(taking, capnp.Client{})
-	t.Cleanup(taker.Close)
-	t.Cleanup(giver.Close)
-	friend, err := taker.Bootstrap(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(friend.Release)
-	return friend
-}
-
 // TestWhatWasHandedOnEndsWithTheGrant passes a StagedSystem and a narrower ServiceManager on to a process that initd
 // does not know of. Both work there until initd revokes, from the process that passed them on, the grants that they
 // came from.
@@ -300,7 +272,7 @@ func TestWhatWasHandedOnEndsWithTheGrant(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	friend := capupdate.StagedSystem(befriend(t, ctx, capnp.Client(res.System().AddRef())))
+	friend := capupdate.StagedSystem(vattest.Link(t, capnp.Client(res.System().AddRef())))
 	manager, err := b.Use("ServiceManager").Get(ctx)
 	if err != nil {
 		t.Fatal(err)
@@ -320,7 +292,7 @@ func TestWhatWasHandedOnEndsWithTheGrant(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	names := registry.ServiceManager(befriend(t, ctx, capnp.Client(narrow.Manager().AddRef())))
+	names := registry.ServiceManager(vattest.Link(t, capnp.Client(narrow.Manager().AddRef())))
 	if err := describes(ctx, friend); err != nil {
 		t.Fatalf("the StagedSystem that was passed on does not work: %v", err)
 	}

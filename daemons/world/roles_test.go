@@ -13,6 +13,7 @@ import (
 	capupdate "nexus/capnpgen/update"
 	"nexus/daemons/convert"
 	"nexus/daemons/vat"
+	"nexus/daemons/vat/vattest"
 	"nexus/daemons/world"
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/refusal"
@@ -248,7 +249,7 @@ func TestAttenuationOnlyTakes(t *testing.T) {
 	tryOperator(t, ctx, "the role stage", attenuated(t, ctx, as(t, ctx, w, "stage"), "stage", "updated"),
 		[]string{"stage"})
 
-	friend := operator.Operator(befriend(t, ctx, capnp.Client(one.AddRef())))
+	friend := operator.Operator(vattest.Link(t, capnp.Client(one.AddRef())))
 	if _, release, err := facetsOf["UpdateStatus"](ctx, friend); err != nil {
 		t.Errorf("the Operator that was passed on does not work: %v", err)
 	} else {

@@ -23,27 +23,27 @@ import (
 type peerOperator struct{ p *peer }
 
 func (o *peerOperator) Status(_ context.Context, call operator.Operator_status) error {
-	return give(call.AllocResults, operator.Operator_status_Results.SetStatus,
+	return vat.Give(call.AllocResults, operator.Operator_status_Results.SetStatus,
 		update.UpdateStatus_ServerToClient(&peerUpdated{o.p}))
 }
 
 func (o *peerOperator) Updated(_ context.Context, call operator.Operator_updated) error {
-	return give(call.AllocResults, operator.Operator_updated_Results.SetUpdated,
+	return vat.Give(call.AllocResults, operator.Operator_updated_Results.SetUpdated,
 		update.Updated_ServerToClient(&peerUpdated{o.p}))
 }
 
 func (o *peerOperator) Recovery(_ context.Context, call operator.Operator_recovery) error {
-	return give(call.AllocResults, operator.Operator_recovery_Results.SetRecovery,
+	return vat.Give(call.AllocResults, operator.Operator_recovery_Results.SetRecovery,
 		update.UpdateRecovery_ServerToClient(&peerUpdated{o.p}))
 }
 
 func (o *peerOperator) Journal(_ context.Context, call operator.Operator_journal) error {
-	return give(call.AllocResults, operator.Operator_journal_Results.SetJournal,
+	return vat.Give(call.AllocResults, operator.Operator_journal_Results.SetJournal,
 		journal.Journal_ServerToClient(peerJournal{o.p}))
 }
 
 func (o *peerOperator) Bundles(_ context.Context, call operator.Operator_bundles) error {
-	return give(call.AllocResults, operator.Operator_bundles_Results.SetBundles,
+	return vat.Give(call.AllocResults, operator.Operator_bundles_Results.SetBundles,
 		bundle.BundleMgr_ServerToClient(peerBundles{o.p}))
 }
 
@@ -54,21 +54,21 @@ func (*peerOperator) Packages(_ context.Context, call operator.Operator_packages
 }
 
 func (o *peerOperator) Services(_ context.Context, call operator.Operator_services) error {
-	return give(call.AllocResults, operator.Operator_services_Results.SetServices,
+	return vat.Give(call.AllocResults, operator.Operator_services_Results.SetServices,
 		exec.ServiceWatch_ServerToClient(peerServices{}))
 }
 
 func (o *peerOperator) Exec(_ context.Context, call operator.Operator_exec) error {
-	return give(call.AllocResults, operator.Operator_exec_Results.SetExec, exec.Exec_ServerToClient(peerExec{}))
+	return vat.Give(call.AllocResults, operator.Operator_exec_Results.SetExec, exec.Exec_ServerToClient(peerExec{}))
 }
 
 func (o *peerOperator) Anchors(_ context.Context, call operator.Operator_anchors) error {
-	return give(call.AllocResults, operator.Operator_anchors_Results.SetAnchors,
+	return vat.Give(call.AllocResults, operator.Operator_anchors_Results.SetAnchors,
 		keystore.TrustAnchors_ServerToClient(&peerTrust{o.p}))
 }
 
 func (o *peerOperator) Trust(_ context.Context, call operator.Operator_trust) error {
-	return give(call.AllocResults, operator.Operator_trust_Results.SetTrust,
+	return vat.Give(call.AllocResults, operator.Operator_trust_Results.SetTrust,
 		operator.TrustEditor_ServerToClient(&peerTrust{o.p}))
 }
 
@@ -153,7 +153,7 @@ func (o *peerOperator) Watchdog(_ context.Context, call operator.Operator_watchd
 }
 
 func (*peerOperator) Authority(_ context.Context, call operator.Operator_authority) error {
-	return give(call.AllocResults, operator.Operator_authority_Results.SetAuthority,
+	return vat.Give(call.AllocResults, operator.Operator_authority_Results.SetAuthority,
 		operator.Authority_ServerToClient(peerAuthority{}))
 }
 
@@ -279,11 +279,7 @@ func (peerExec) Run(_ context.Context, call exec.Exec_run) error {
 	if !known {
 		return errors.New("unknown-bundle: no published bundle has this name")
 	}
-	res, err := call.AllocResults()
-	if err != nil {
-		return err
-	}
-	return res.SetProcess(exec.Process_ServerToClient(process))
+	return vat.Give(call.AllocResults, exec.Exec_run_Results.SetProcess, exec.Process_ServerToClient(process))
 }
 
 type peerProcess struct{ code, signal int32 }
@@ -330,11 +326,8 @@ func (peerJournal) Follow(ctx context.Context, call journal.Journal_follow) erro
 	if err != nil {
 		return err
 	}
-	res, err := call.AllocResults()
-	if err != nil {
-		return err
-	}
-	return res.SetSubscription(journal.Subscription_ServerToClient(&peerFollow{follower.AddRef()}))
+	return vat.Give(call.AllocResults, journal.Journal_follow_Results.SetSubscription,
+		journal.Subscription_ServerToClient(&peerFollow{follower.AddRef()}))
 }
 
 type peerFollow struct{ follower journal.Follower }
@@ -378,13 +371,4 @@ func fillRecords(make func(int32) (journal.Record_List, error), filter journal.F
 
 func (*peerOperator) Fetch(context.Context, operator.Operator_fetch) error {
 	return errors.New("not asked")
-}
-
-// give answers a call with one capability.
-func give[R, C any](alloc func() (R, error), set func(R, C) error, client C) error {
-	res, err := alloc()
-	if err != nil {
-		return err
-	}
-	return set(res, client)
 }

@@ -15,12 +15,12 @@ import (
 type peerPolicy struct{ p *peer }
 
 func (o *peerOperator) Powers(_ context.Context, call operator.Operator_powers) error {
-	return give(call.AllocResults, operator.Operator_powers_Results.SetJudge,
+	return vat.Give(call.AllocResults, operator.Operator_powers_Results.SetJudge,
 		powers.PowerJudge_ServerToClient(&peerPolicy{o.p}))
 }
 
 func (o *peerOperator) Policy(_ context.Context, call operator.Operator_policy) error {
-	return give(call.AllocResults, operator.Operator_policy_Results.SetPolicy,
+	return vat.Give(call.AllocResults, operator.Operator_policy_Results.SetPolicy,
 		powers.PolicyEditor_ServerToClient(&peerPolicy{o.p}))
 }
 

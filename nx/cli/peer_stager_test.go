@@ -10,6 +10,7 @@ import (
 	"nexus/capnpgen/operator"
 	"nexus/capnpgen/update"
 	"nexus/daemons/convert"
+	"nexus/daemons/vat"
 	"nexus/libupdates/refusal"
 )
 
@@ -24,11 +25,8 @@ func (o *peerOperator) Stage(_ context.Context, call operator.Operator_stage) er
 	case withheld:
 		return convert.Except(refusal.New(refusal.NotGranted, "this Operator was made without stage"))
 	}
-	res, err := call.AllocResults()
-	if err != nil {
-		return err
-	}
-	return res.SetStage(update.UpdateStage_ServerToClient(&peerStager{o.p}))
+	return vat.Give(call.AllocResults, operator.Operator_stage_Results.SetStage,
+		update.UpdateStage_ServerToClient(&peerStager{o.p}))
 }
 
 func (*peerOperator) Attenuate(context.Context, operator.Operator_attenuate) error {

@@ -7,6 +7,7 @@ import (
 	"nexus/capnpgen/operator"
 	"nexus/capnpgen/powers"
 	"nexus/daemons/convert"
+	"nexus/daemons/vat"
 	"nexus/libupdates/refusal"
 )
 
@@ -14,7 +15,7 @@ import (
 type peerKeeper struct{ got []byte }
 
 func (o *peerOperator) State(_ context.Context, call operator.Operator_state) error {
-	return give(call.AllocResults, operator.Operator_state_Results.SetKeeper,
+	return vat.Give(call.AllocResults, operator.Operator_state_Results.SetKeeper,
 		powers.StateKeeper_ServerToClient(&peerKeeper{}))
 }
 
@@ -63,7 +64,7 @@ func (peerArchive) Read(_ context.Context, call bundle.Blob_read) error {
 func (peerArchive) Size(context.Context, bundle.Blob_size) error { return nil }
 
 func (s *peerKeeper) Import(_ context.Context, call powers.StateKeeper_import) error {
-	return give(call.AllocResults, powers.StateKeeper_import_Results.SetSink, powers.StateSink_ServerToClient(s))
+	return vat.Give(call.AllocResults, powers.StateKeeper_import_Results.SetSink, powers.StateSink_ServerToClient(s))
 }
 
 func (s *peerKeeper) Write(_ context.Context, call powers.StateSink_write) error {

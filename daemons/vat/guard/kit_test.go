@@ -14,9 +14,9 @@ import (
 	"capnproto.org/go/capnp/v3/server"
 	rpccp "capnproto.org/go/capnp/v3/std/capnp/rpc"
 
-	"nexus/daemons/plat"
 	"nexus/daemons/vat"
 	"nexus/daemons/vat/guard"
+	"nexus/daemons/vat/vattest"
 )
 
 // limit bounds each wait. It is far longer than any wait should take.
@@ -164,20 +164,7 @@ func send(ctx context.Context, client capnp.Client, method uint16,
 // sockets returns both ends of a new connection.
 func sockets(t testing.TB) (ours, theirs *net.UnixConn) {
 	t.Helper()
-	a, b, err := plat.StreamPair()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer a.Close()
-	defer b.Close()
-	one, err := vat.Socket(a)
-	if err != nil {
-		t.Fatal(err)
-	}
-	other, err := vat.Socket(b)
-	if err != nil {
-		t.Fatal(err)
-	}
+	one, other := vattest.Sockets(t)
 	return one.(*net.UnixConn), other.(*net.UnixConn)
 }
 
