@@ -102,7 +102,9 @@ func (g *gate) begin(ctx context.Context, gate update.HealthGate) (health.Event,
 	if err != nil {
 		return nil, err
 	}
-	g.s.runs.Store(&logclient.Crash{Slot: g.slot.String(), Set: hex.EncodeToString(set)})
+	if g.of.app == "" { // daemons run from the system's set, whatever apps do
+		g.s.runs.Store(&logclient.Crash{Slot: g.slot.String(), Set: hex.EncodeToString(set)})
+	}
 	g.s.states.settle(ctx)
 	attempt := g.attemptOf(a)
 	if refused != nil {
