@@ -64,7 +64,7 @@ func Boot(ctx context.Context, config Config, host plat.Host, launcher supervise
 // names into the former.
 func lockFolders(config *Config) (f *folder, state *stateFolder, err error) {
 	config.State = config.state()
-	if f, err = openFolder(config.Dir, config.Handed.Take(machine.HandedLock), len(config.Trust) > 0); err != nil {
+	if f, err = openFolder(config.Dir, config.Handed.Take(machine.HandedLock), config.keysGiven()); err != nil {
 		return nil, nil, err
 	}
 	if err = f.keep(config.Trust, config.Powers); err == nil {

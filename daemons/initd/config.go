@@ -16,12 +16,13 @@ import (
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/health"
 	"nexus/libupdates/nxs"
+	"nexus/libupdates/trust"
 )
 
 // A Config says how to run one system. It comes from the flags of `nx up` or from the guest's command line.
 type Config struct {
 	Dir   string   // the system's folder
-	Trust []string // public keys to trust for the role system, as files or texts; kept in the folder
+	Trust []string // public keys to trust, as files or texts, with `apps=` before those for apps; kept in the folder
 	// folder of durable state; empty: the one in Dir, or without one the boot record is kept in memory
 	State   string
 	Powers  string        // policy file that says which powers bundles get, kept in the folder; empty: the one there
@@ -61,7 +62,7 @@ func parseArgs(args []string, stderr io.Writer) (Config, error) {
 	set := flag.NewFlagSet(initName, flag.ContinueOnError)
 	set.SetOutput(stderr)
 	set.StringVar(&c.Dir, "dir", "", "the system's `folder`")
-	set.Func("trust", "public `key` allowed for the role system; may be given more than once", func(v string) error {
+	set.Func("trust", "public `key` allowed for the role system, or with apps= before it for apps; may be repeated", func(v string) error {
 		c.Trust = append(c.Trust, v)
 		return nil
 	})
@@ -124,6 +125,14 @@ func (c *Config) machineFlags(set *flag.FlagSet) {
 // program says how to start this process again, or another core in its place.
 func (c Config) program() machine.Program {
 	return machine.Program{Name: c.name, Args: c.args, Links: filepath.Join(c.Dir, runDir), Image: c.Handed.Image}
+}
+
+// keysGiven reports whether the command line has a key for sets of the system.
+func (c Config) keysGiven() bool {
+	return slices.ContainsFunc(c.Trust, func(source string) bool {
+		role, _, _ := trust.ReadTrusted(source) // a source that cannot be read is refused where it is kept
+		return role == trust.RoleSystem
+	})
 }
 
 // state returns the folder of durable state: the one in the flags, or the one in the system's folder; empty: none. A

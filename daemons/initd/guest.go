@@ -13,6 +13,7 @@ import (
 
 	"nexus/daemons/initd/machine"
 	"nexus/daemons/plat"
+	"nexus/libupdates/trust"
 )
 
 // Init is Main for the first process of a machine. It prepares the machine, runs the system, and powers the machine off
@@ -85,7 +86,14 @@ func guestConfig(args []string, stderr io.Writer) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
+	appKeys, err := filepath.Glob(filepath.Join(machine.GuestAppTrust, "*.pub"))
+	if err != nil {
+		return Config{}, err
+	}
 	c.name, c.args = "init", own
+	for _, key := range appKeys {
+		keys = append(keys, trust.AppsMark+key)
+	}
 	c.Trust = append(keys, c.Trust...)
 	c.Port = machine.GuestPort
 	if _, err := os.Stat(machine.GuestFactory); err == nil && c.Factory == "" {

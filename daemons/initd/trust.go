@@ -10,14 +10,14 @@ import (
 	"nexus/libupdates/trust"
 )
 
-// addTrust stores a public key, given as a file or as its text, for the role system. It is stored as bare hex, which
-// earlier versions can read, too; the file's name says that it is public.
+// addTrust stores a public key, given as a file or as its text, for the role that it is given for. It is stored as bare
+// hex, which earlier versions can read, too; the file's name says that it is public.
 func (f *folder) addTrust(source string) error {
-	key, err := trust.ReadPublicKey(source)
+	role, key, err := trust.ReadTrusted(source)
 	if err != nil {
 		return fmt.Errorf("cannot trust %s: %w", trust.Shown(source), err)
 	}
-	return f.keepKey(trust.RoleSystem, key)
+	return f.keepKey(role, key)
 }
 
 // keyFile returns the file name of a key.

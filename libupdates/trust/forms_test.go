@@ -215,6 +215,34 @@ func TestAPrivateKeyIsNeverTrusted(t *testing.T) {
 	}
 }
 
+// A key is trusted for the role system, unless its argument says apps. What is secret is secret behind the role, too.
+func TestRoleOfAKey(t *testing.T) {
+	public := key(1).Public()
+	for source, want := range map[string]trust.Role{
+		public.Text():                              trust.RoleSystem,
+		"apps=" + public.Text():                    trust.RoleApps,
+		"apps=hex-public:" + public.String():       trust.RoleApps,
+		"apps=" + file(t, public.Text()):           trust.RoleApps,
+		fileNamed(t, "apps=.pub", public.String()): trust.RoleSystem,
+	} {
+		if role, got, err := trust.ReadTrusted(source); err != nil || got != public || role != want {
+			t.Errorf("%.20s: got %s for %s, %v", source, got, role, err)
+		}
+	}
+	for _, source := range []string{"apps=", "system=" + public.Text(), "apps=" + public.String(), "apps=apps=" +
+		public.Text()} {
+		if _, got, err := trust.ReadTrusted(source); err == nil {
+			t.Errorf("%.20s: got %s", source, got)
+		}
+	}
+	secret := "apps=" + trust.SeedText([32]byte(private(1).Seed()))
+	_, _, err := trust.ReadTrusted(secret)
+	wantReason(t, err, refusal.BadKey)
+	if shown := trust.Shown(secret); shown != "(given as text)" || strings.Contains(err.Error(), seedText(1)[:16]) {
+		t.Errorf("a message would show %s, %v", shown, err)
+	}
+}
+
 // Bare hex may be either half. It is interpreted only as claimed, by a public file's name or a prefix.
 func TestBareHexSaysNothing(t *testing.T) {
 	public, seed := key(1).Public(), seedText(1)

@@ -85,6 +85,20 @@ func ReadPublicKey(source string) (PublicKey, error) {
 	return parsePublic(text, claim)
 }
 
+// AppsMark begins an argument for ReadTrusted with a key that is for the role apps.
+const AppsMark = string(RoleApps) + "="
+
+// ReadTrusted returns the public key that an argument denotes, as ReadPublicKey does, and the role that it is to be
+// trusted for: apps behind AppsMark, else system.
+func ReadTrusted(source string) (Role, PublicKey, error) {
+	name, apps := strings.CutPrefix(source, AppsMark)
+	key, err := ReadPublicKey(name)
+	if apps {
+		return RoleApps, key, err
+	}
+	return RoleSystem, key, err
+}
+
 // keyOrFile returns the argument itself if it is a key, or else the content of the file with that name.
 func keyOrFile(argument string) ([]byte, error) {
 	if isKey(argument) {
@@ -107,7 +121,7 @@ func isKey(argument string) bool {
 // Shown returns a key argument for messages: unchanged, unless it is the text of a key, which could be a secret, or has
 // a PIN.
 func Shown(source string) string {
-	if _, name := claimed(source); isKey(name) {
+	if _, name := claimed(strings.TrimPrefix(source, AppsMark)); isKey(name) {
 		return "(given as text)"
 	}
 	if strings.HasPrefix(source, TokenPrefix) && strings.Contains(source, pinValue) {

@@ -19,7 +19,7 @@ import (
 
 // upVerb runs a system on this host.
 type upVerb struct {
-	Trust          []string      `placeholder:"PUB" help:"Public key to allow for system sets, as a file (keygen's, OpenSSH, PEM or DER) or as text; kept in the folder. Repeatable."`
+	Trust          []string      `placeholder:"PUB" help:"Public key to allow for system sets, or with apps= before it for apps, as a file (keygen's, OpenSSH, PEM or DER) or as text; kept in the folder. Repeatable."`
 	State          string        `placeholder:"DIR" help:"Folder of durable state, made where it is missing (default: state in the system's folder, where it is there)."`
 	Policy         string        `placeholder:"FILE" help:"Policy that says which powers bundles get; kept in the folder."`
 	Factory        string        `placeholder:"FILE" help:"System set that fills slot a at the first start."`
@@ -65,7 +65,7 @@ func (v *upVerb) check() error {
 		return wrongUsage("%v", err)
 	}
 	for _, source := range v.Trust {
-		if _, err := trust.ReadPublicKey(source); err != nil {
+		if _, _, err := trust.ReadTrusted(source); err != nil {
 			return cannot("trust", trust.Shown(source), err)
 		}
 	}

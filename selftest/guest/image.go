@@ -19,7 +19,7 @@ import (
 // and sets, unless others are named.
 type imageVerb struct {
 	Arch    string   `arg:"" enum:"riscv64,amd64" help:"Architecture: riscv64 or amd64."`
-	Trust   []string `placeholder:"KEY" sep:"none" help:"Public key that the system trusts, instead of the demo's: a file or its text. Repeatable."`
+	Trust   []string `placeholder:"KEY" sep:"none" help:"Public key that the system trusts, instead of the demo's: a file or its text; with apps= before it for apps. Repeatable."`
 	Factory string   `placeholder:"SET" help:"System set (.nxs) of the first start, instead of the demo's, with --trust."`
 }
 
@@ -63,11 +63,11 @@ func (v *imageVerb) check() error {
 	}
 	var anchors trust.Anchors
 	for _, source := range v.Trust {
-		key, err := trust.ReadPublicKey(source)
+		role, key, err := trust.ReadTrusted(source)
 		if err != nil {
 			return fmt.Errorf("cannot trust %s: %w", trust.Shown(source), err)
 		}
-		anchors = anchors.Add(trust.RoleSystem, key)
+		anchors = anchors.Add(role, key)
 	}
 	if err := verify(v.Factory, anchors); err != nil {
 		return fmt.Errorf("cannot start from %s: %w", v.Factory, err)
@@ -98,7 +98,7 @@ func (p place) spec(modules []string) (image.Spec, error) {
 	return image.Spec{
 		Arch:    p.arch,
 		Binary:  p.at("nexus"),
-		Trust:   []string{p.at("demo", "keys", "demo.pub")},
+		Trust:   []string{p.at("demo", "keys", "demo.pub"), trust.AppsMark + p.at("demo", "keys", "apps.pub")},
 		Factory: p.at("demo", "system-v1.0.0.nxs"),
 		Sets:    sets,
 		Modules: modules,

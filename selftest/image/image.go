@@ -23,7 +23,7 @@ import (
 type Spec struct {
 	Arch    string            // as Go names it: `riscv64`, `amd64`
 	Binary  string            // the one binary, static, for that architecture
-	Trust   []string          // public keys, each as a file or as its text
+	Trust   []string          // public keys, each as a file or as its text; with `apps=` before it for apps
 	Init    string            // a separate program for the first process; empty: Binary
 	Tools   []string          // more programs, static, for that architecture
 	Factory string            // the set for slot a; empty: none
@@ -127,12 +127,16 @@ func (b *builder) key(source string) {
 	if b.err != nil {
 		return
 	}
-	key, err := trust.ReadPublicKey(source)
+	role, key, err := trust.ReadTrusted(source)
 	if err != nil {
 		b.err = fmt.Errorf("cannot trust %s: %w", trust.Shown(source), err)
 		return
 	}
-	name := path.Join(machine.GuestTrust, key.String()+".pub")
+	dir := machine.GuestTrust
+	if role == trust.RoleApps {
+		dir = machine.GuestAppTrust
+	}
+	name := path.Join(dir, key.String()+".pub")
 	b.add(cpio.StaticFile(relative(name), key.String()+"\n", modeFile))
 }
 

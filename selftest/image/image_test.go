@@ -33,7 +33,7 @@ func newRig(t *testing.T) rig {
 	r.spec = image.Spec{
 		Arch: runtime.GOARCH, Binary: r.program(t, "static", "0"),
 		Tools: []string{r.program(t, "tool", "0")},
-		Trust: []string{r.write(t, "demo.pub", publicKey), otherKey}, Factory: r.write(t, "system-v1.0.0.nxs", "factory"),
+		Trust: []string{r.write(t, "demo.pub", publicKey), otherKey, "apps=" + otherKey}, Factory: r.write(t, "system-v1.0.0.nxs", "factory"),
 		Sets:    []string{r.write(t, "b.nxs", "set b"), r.write(t, "a.nxs", "set a")},
 		Modules: []string{r.write(t, "virtio.ko", "first"), r.write(t, "console.ko", "second")},
 	}
@@ -104,17 +104,18 @@ func TestLayout(t *testing.T) {
 		content[r.Name] = string(text)
 	}
 	for name, want := range map[string]string{
-		"init":                                  "/bin/nexus",
-		"bin/updated":                           "nexus",
-		"etc/nexus/trust/" + publicHex + ".pub": publicHex + "\n",
-		"etc/nexus/trust/" + otherHex + ".pub":  otherHex + "\n",
-		"etc/nexus/factory.nxs":                 "factory",
-		"etc/nexus/sets/a.nxs":                  "set a",
-		"etc/nexus/sets/b.nxs":                  "set b",
-		"lib/modules/000-virtio.ko":             "first",
-		"lib/modules/001-console.ko":            "second",
-		"dev/console":                           "",
-		"dev/null":                              "",
+		"init":                                      "/bin/nexus",
+		"bin/updated":                               "nexus",
+		"etc/nexus/trust/" + publicHex + ".pub":     publicHex + "\n",
+		"etc/nexus/trust/" + otherHex + ".pub":      otherHex + "\n",
+		"etc/nexus/trust/apps/" + otherHex + ".pub": otherHex + "\n",
+		"etc/nexus/factory.nxs":                     "factory",
+		"etc/nexus/sets/a.nxs":                      "set a",
+		"etc/nexus/sets/b.nxs":                      "set b",
+		"lib/modules/000-virtio.ko":                 "first",
+		"lib/modules/001-console.ko":                "second",
+		"dev/console":                               "",
+		"dev/null":                                  "",
 	} {
 		if got, there := content[name]; !there || got != want {
 			t.Errorf("%s: got %q, %v, want %q", name, got, there, want)

@@ -13,14 +13,15 @@ import (
 // Paths in a machine of which init is the first process. The image contains all but the system's folder, which is on
 // the machine's state disk, or in memory if there is none.
 const (
-	GuestBin     = "/bin"                   // nexus, and a link to it for each daemon
-	GuestTrust   = "/etc/nexus/trust"       // public keys allowed for the role system
-	GuestFactory = "/etc/nexus/factory.nxs" // the set for slot a; may be missing
-	GuestSets    = "/etc/nexus/sets"        // sets for the selftest; may be missing
-	GuestModules = "/lib/modules"           // kernel modules, loaded in byte order of their names; may be missing
-	GuestDir     = "/nexus"                 // the system's folder
-	GuestPort    = "org.nexus.operator"     // the virtio-serial port for operators
-	GuestDisk    = "nexus-state"            // the serial number of the state disk
+	GuestBin      = "/bin"                   // nexus, and a link to it for each daemon
+	GuestTrust    = "/etc/nexus/trust"       // public keys allowed for the role system
+	GuestAppTrust = "/etc/nexus/trust/apps"  // those allowed for the role apps; may be missing
+	GuestFactory  = "/etc/nexus/factory.nxs" // the set for slot a; may be missing
+	GuestSets     = "/etc/nexus/sets"        // sets for the selftest; may be missing
+	GuestModules  = "/lib/modules"           // kernel modules, loaded in byte order of their names; may be missing
+	GuestDir      = "/nexus"                 // the system's folder
+	GuestPort     = "org.nexus.operator"     // the virtio-serial port for operators
+	GuestDisk     = "nexus-state"            // the serial number of the state disk
 )
 
 // Lines that tell those who watch the console how far the machine is.
