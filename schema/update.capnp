@@ -5,8 +5,8 @@
 # Committing is a separate power: HealthGate is granted only to initd and cannot be looked up by name.
 #
 # Holders: UpdateStatus: clients that may read the state. UpdateStage: clients that may stage sets, and nothing more.
-# Updated: operators and the selftest. UpdateRecovery: the operator. HealthGate: initd. AppInstaller: operators, and
-# clients with the role `apps`. AppGate: initd.
+# Updated: operators and the selftest. UpdateRecovery: the operator. HealthGate: initd. AppInstaller: operators,
+# clients with the role `apps`, and the selftest. AppGate: initd.
 #
 # Class: blessed (the operator's program calls it), except HealthGate and AppGate. One call or answer is at most 4 MiB
 # (daemons/vat).
@@ -325,7 +325,8 @@ interface AppInstaller extends(AppList) {
   # that runs, as `too-many-bundles` if it has more than 16, and as `downgrade` if its version is not higher than the one
   # that runs, or a bundle of it is older. With `older` it may be, if the device's policy allows that; else it is refused
   # as `policy-denied`. While a slot of the system is on trial, all changes are refused as `trial-in-progress`. Refused as
-  # `bad-bundle-name`, and as `not-granted` if this AppInstaller was made without that name.
+  # `bad-bundle-name`, and as `not-granted` if this AppInstaller was made without that name. Without the package, its
+  # status and its recovery are refused as `unknown-app` (an exception).
 
   uninstall @1 (names :List(Text), keepState :Bool) -> (refusal :Keystore.Refusal);
   # Uninstalls the package that consists of the bundles `names`, at most 8. It is no longer published, its programs are

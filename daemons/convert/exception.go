@@ -60,7 +60,7 @@ func crosses(reason refusal.Reason) bool {
 		refusal.Stale,
 		refusal.Superseded,
 		refusal.BadPath, refusal.BadBundleName, refusal.NoSuchFile, refusal.NotADirectory, refusal.IsADirectory,
-		refusal.DigestMismatch:
+		refusal.DigestMismatch, refusal.UnknownApp, refusal.BadKey:
 		return true
 	default:
 		return false

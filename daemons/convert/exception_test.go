@@ -35,6 +35,17 @@ func across(t *testing.T, connections int, cause error) error {
 	return err
 }
 
+// What AppInstaller and what it returns refuse by exceptions keeps its reason.
+func TestRefusalsOfAppsCross(t *testing.T) {
+	for _, reason := range []refusal.Reason{refusal.UnknownApp, refusal.BadBundleName, refusal.BadKey,
+		refusal.NotGranted} {
+		err := convert.Excepted(across(t, 1, convert.Except(refusal.New(reason, "as it is"))))
+		if refusal.Of(err) != reason || refusal.DetailOf(err) != "as it is" {
+			t.Errorf("%s arrives as %v (%s)", reason, err, refusal.Of(err))
+		}
+	}
+}
+
 func TestARefusalCrossesAsAnException(t *testing.T) {
 	refused := refusal.New(refusal.UnknownName, "no service has this name: or so it seems")
 	for name, cause := range map[string]error{"a refusal": refused,

@@ -180,6 +180,7 @@ func healthRows() []Daemon {
 				{Facet: "ServiceManager", From: "samgrd", Grants: []string{"BundleMgr", "PackageFs", "Updated",
 					"bundle/*"}},
 				{Facet: "Journal", From: "logd"},
+				{Facet: "AppInstaller", From: "updated"},
 				{Facet: "HealthVote", From: initName},
 			},
 			Dirs: []string{"sets"},

@@ -27,7 +27,7 @@ func TestPowersHaveOneHolder(t *testing.T) {
 		"HealthGate":     {initName},
 		"AppGate":        {initName},
 		"UpdateRecovery": {operatorsName},
-		"AppInstaller":   {operatorsName},
+		"AppInstaller":   {selftestName, operatorsName},
 		"AppVerifier":    {"updated"},
 		"AppAdmission":   {"updated"},
 		"ServiceHealth":  {initName},

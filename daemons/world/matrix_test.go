@@ -40,7 +40,7 @@ var granted = map[string][]string{
 	"fetchd":  {"LogSink", "UpdateStage"},
 	"execd":   {"LogSink", "BundleMgr", "ServiceManager", "BundleRegistrar", "BundleIntroducer", "BundleSockets"},
 	"remoted": {"LogSink", "OperatorGate"},
-	selftest:  {"LogSink", "ServiceManager", "Journal", "HealthVote"},
+	selftest:  {"LogSink", "ServiceManager", "Journal", "AppInstaller", "HealthVote"},
 }
 
 // findable lists the names that each client may find.
