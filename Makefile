@@ -56,14 +56,14 @@ run: guest ## boot the system and show the whole update flow (GUEST=host|riscv64
 
 after-run-host:
 	@$(BIN)/guest page
-	@echo "run: shown was an update, a rollback and three refusals, by processes of this host, and a server that went on"
+	@echo "run: shown was an update, a rollback and three refusals, the same of an app, by processes of this host, and a server that went on"
 	@echo "run: next: \`make guest-deps run\` shows the same in a riscv64 machine; README.md, \"Use it\", starts a system that stays"
 
 run-host: demo guest
 	@echo "run: on this host"
 	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && \
 	$(BIN)/guest host --timeout $(RUN_TIMEOUT) $(if $(filter 1,$(RUN_UNTIL_MARKER)),--until-marker) -- \
-		$(BIN)/nx up --dir "$$dir" --trust $(DEMO)/keys/demo.pub --factory $(DEMO)/system-v1.0.0.nxs --selftest $(DEMO)
+		$(BIN)/nx up --dir "$$dir" --trust $(DEMO)/keys/demo.pub --trust apps=$(DEMO)/keys/apps.pub --factory $(DEMO)/system-v1.0.0.nxs --selftest $(DEMO)
 
 $(GUESTS:%=run-%): run-%: image-%
 	@echo "run: in a $* guest under QEMU"

@@ -90,7 +90,8 @@ func TestReadmeShowsTheFlow(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), waitLimit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, filepath.Join(shared.bin(), "nx"), "--dir", t.TempDir(), "up",
-		"--trust", filepath.Join(shared.demo(), "keys", "demo.pub"), "--factory",
+		"--trust", filepath.Join(shared.demo(), "keys", "demo.pub"),
+		"--trust", "apps="+filepath.Join(shared.demo(), "keys", "apps.pub"), "--factory",
 		filepath.Join(shared.demo(), "system-v1.0.0.nxs"),
 		"--selftest", shared.demo())
 	console, err := cmd.Output()

@@ -37,8 +37,8 @@ func (t *selftest) pause(ctx context.Context) error {
 	}
 }
 
-// send stages a set.
-func (t *selftest) send(ctx context.Context, file string) (updateclient.Set, error) {
+// send sends a set to what it is for.
+func (t target) send(ctx context.Context, file string) (updateclient.Set, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	f, err := t.sets.Open(file)
@@ -50,7 +50,7 @@ func (t *selftest) send(ctx context.Context, file string) (updateclient.Set, err
 	if err != nil {
 		return updateclient.Set{}, err
 	}
-	updated, err := t.updated(ctx)
+	updated, err := t.open(ctx)
 	if err != nil {
 		return updateclient.Set{}, err
 	}
@@ -62,7 +62,7 @@ func (t *selftest) send(ctx context.Context, file string) (updateclient.Set, err
 
 // awaitVersion waits until the live probe answers with this version. The answer comes from the running program, not
 // from the record.
-func (t *selftest) awaitVersion(ctx context.Context, want string) error {
+func (t target) awaitVersion(ctx context.Context, want string) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	last := "nothing"
@@ -75,13 +75,13 @@ func (t *selftest) awaitVersion(ctx context.Context, want string) error {
 			last = "version " + got
 		}
 		if t.pause(ctx) != nil {
-			return fmt.Errorf("cannot get %s to version %s: last answer %s", probe, want, last)
+			return fmt.Errorf("cannot get %s to version %s: last answer %s", t.probe, want, last)
 		}
 	}
 }
 
-func (t *selftest) askVersion(ctx context.Context) (string, error) {
-	client, err := discovery.Find(ctx, t.endowments, "bundle/"+probe)
+func (t target) askVersion(ctx context.Context) (string, error) {
+	client, err := discovery.Find(ctx, t.endowments, "bundle/"+t.probe)
 	if err != nil {
 		return "", err
 	}
@@ -129,8 +129,8 @@ func (t *selftest) done(ctx context.Context, passed bool) error {
 }
 
 // state queries the current state.
-func (t *selftest) state(ctx context.Context) (updateclient.Status, error) {
-	updated, err := t.updated(ctx)
+func (t target) state(ctx context.Context) (updateclient.Status, error) {
+	updated, err := t.open(ctx)
 	if err != nil {
 		return updateclient.Status{}, err
 	}
@@ -140,7 +140,7 @@ func (t *selftest) state(ctx context.Context) (updateclient.Status, error) {
 
 // await polls until the state is as wanted. It does not subscribe, because it must keep working across restarts of
 // updated.
-func (t *selftest) await(ctx context.Context, what string, wanted func(updateclient.Status) bool) (updateclient.Status,
+func (t target) await(ctx context.Context, what string, wanted func(updateclient.Status) bool) (updateclient.Status,
 	error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()

@@ -39,6 +39,7 @@ func Run(ctx context.Context, b *vat.Endowments, host plat.Host) error {
 		endowments: b,
 		votes:      b.Use("HealthVote"),
 		journal:    b.Use("Journal"),
+		apps:       b.Use("AppInstaller"),
 	}
 	if err := b.Ready(); err != nil {
 		return err
@@ -60,8 +61,9 @@ func Run(ctx context.Context, b *vat.Endowments, host plat.Host) error {
 
 // flow runs all steps in order.
 func (t *selftest) flow(ctx context.Context) error {
+	system := target{t, t.updated, probe, true}
 	// The system as it was found: the set in the factory slot answers and is confirmed.
-	start, err := t.confirmStart(ctx)
+	start, err := system.confirmStart(ctx)
 	if err != nil {
 		return err
 	}
@@ -69,39 +71,51 @@ func (t *selftest) flow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	healthy, err := t.update(ctx)
+	healthy, err := system.update(ctx)
 	if err != nil {
 		return err
 	}
-	if err := t.fail(ctx, healthy); err != nil {
+	if err := system.fail(ctx, healthy); err != nil {
 		return err
 	}
-	for _, damaged := range []struct {
-		set, marker string
-		reason      refusal.Reason
-	}{
-		{badSignatureSet, "SELFTEST: ota reject signature ok", refusal.InvalidSignature},
-		{badDigestSet, "SELFTEST: ota reject digest ok", refusal.DigestMismatch},
+	for _, step := range []step{
+		{"SELFTEST: ota reject signature ok", func() error {
+			return system.refused(ctx, badSignatureSet, refusal.InvalidSignature)
+		}},
+		{"SELFTEST: ota reject digest ok", func() error {
+			return system.refused(ctx, badDigestSet, refusal.DigestMismatch)
+		}},
 	} {
-		if err := t.refused(ctx, damaged.set, damaged.reason); err != nil {
-			return err
-		}
-		if err := t.mark(ctx, damaged.marker); err != nil {
+		if err := t.take(ctx, step); err != nil {
 			return err
 		}
 	}
-	if err := t.verifyJournal(ctx, head); err != nil {
+	if err := t.flowOfApp(ctx); err != nil {
 		return err
 	}
-	if err := t.mark(ctx, "SELFTEST: journal verify ok"); err != nil {
+	verify := step{"SELFTEST: journal verify ok", func() error { return t.verifyJournal(ctx, head) }}
+	if err := t.take(ctx, verify); err != nil {
 		return err
 	}
 	t.log.Info("flow complete", "start", start.version, "end", healthyVersion)
 	return nil
 }
 
+// A step is what is done, and the marker that says that it went as it should.
+type step struct {
+	marker string
+	do     func() error
+}
+
+func (t *selftest) take(ctx context.Context, s step) error {
+	if err := s.do(); err != nil {
+		return err
+	}
+	return t.mark(ctx, s.marker)
+}
+
 // update stages a healthy set, switches to it, and sees it run and confirmed.
-func (t *selftest) update(ctx context.Context) (healthy running, err error) {
+func (t target) update(ctx context.Context) (healthy running, err error) {
 	staged, err := t.stage(ctx, healthySet)
 	if err != nil {
 		return running{}, err
@@ -109,7 +123,7 @@ func (t *selftest) update(ctx context.Context) (healthy running, err error) {
 	if err := t.mark(ctx, "SELFTEST: ota stage ok"); err != nil {
 		return running{}, err
 	}
-	if err := t.switchTo(ctx, staged); err != nil {
+	if err := switchTo(ctx, staged); err != nil {
 		return running{}, err
 	}
 	if err := t.awaitVersion(ctx, healthyVersion); err != nil {
@@ -122,24 +136,9 @@ func (t *selftest) update(ctx context.Context) (healthy running, err error) {
 }
 
 // fail switches to a broken set, whose service exits, and sees the system return to the healthy one by itself.
-func (t *selftest) fail(ctx context.Context, healthy running) error {
-	broken, err := t.stage(ctx, brokenSet)
+func (t target) fail(ctx context.Context, healthy running) error {
+	broken, err := t.returns(ctx, brokenSet, healthy)
 	if err != nil {
-		return err
-	}
-	if err := t.switchTo(ctx, broken); err != nil {
-		return err
-	}
-	if err := t.awaitRollback(ctx, healthy, broken); err != nil {
-		return err
-	}
-	if err := t.awaitVersion(ctx, healthyVersion); err != nil {
-		return err
-	}
-	if _, err := t.confirm(ctx, healthy.slot); err != nil {
-		return err
-	}
-	if err := t.refused(ctx, brokenSet, refusal.Quarantined); err != nil {
 		return err
 	}
 	if err := t.mark(ctx, "SELFTEST: ota rollback ok"); err != nil {

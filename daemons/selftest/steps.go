@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 
+	"nexus/capnpgen/update"
 	"nexus/daemons/logclient"
 	"nexus/daemons/plat"
 	"nexus/daemons/updateclient"
@@ -23,6 +24,15 @@ type selftest struct {
 	endowments *vat.Endowments
 	votes      *vat.Holding
 	journal    *vat.Holding
+	apps       *vat.Holding
+}
+
+// A target is what sets are for: the system, or a package of apps.
+type target struct {
+	*selftest
+	open  func(context.Context) (update.Updated, error)
+	probe string // the service whose version shows which set runs
+	votes bool   // a commit waits for a vote of the selftest
 }
 
 // A running is a confirmed set.
@@ -33,7 +43,7 @@ type running struct {
 }
 
 // confirmStart waits until the probe answers with the version of the active slot, and confirms that slot.
-func (t *selftest) confirmStart(ctx context.Context) (running, error) {
+func (t target) confirmStart(ctx context.Context) (running, error) {
 	s, err := t.await(ctx, "the first boot attempt", func(s updateclient.Status) bool { return s.Boot > 0 })
 	if err != nil {
 		return running{}, err
@@ -47,12 +57,12 @@ func (t *selftest) confirmStart(ctx context.Context) (running, error) {
 	return t.confirm(ctx, s.Active)
 }
 
-// confirm votes for the current boot attempt and waits until the slot is active and confirmed. The attempt may not have
-// started yet, so each new attempt gets a vote.
-func (t *selftest) confirm(ctx context.Context, slot bootctl.Slot) (running, error) {
+// confirm waits until the slot is active and confirmed, and votes for the current boot attempt where that is wanted.
+// The attempt may not have started yet, so each new attempt gets a vote.
+func (t target) confirm(ctx context.Context, slot bootctl.Slot) (running, error) {
 	var voted uint64
 	s, err := t.await(ctx, fmt.Sprintf("the commit of slot %s", slot), func(s updateclient.Status) bool {
-		if s.Boot != voted && t.vote(ctx, s.Boot, true, "the probe answers") == nil {
+		if t.votes && s.Boot != voted && t.vote(ctx, s.Boot, true, "the probe answers") == nil {
 			voted = s.Boot
 		}
 		return s.Active == slot && s.Pending == bootctl.None && s.HealthOK
@@ -62,7 +72,7 @@ func (t *selftest) confirm(ctx context.Context, slot bootctl.Slot) (running, err
 }
 
 // stage sends a set and checks that the staged set is the one that was sent.
-func (t *selftest) stage(ctx context.Context, file string) (updateclient.Set, error) {
+func (t target) stage(ctx context.Context, file string) (updateclient.Set, error) {
 	staged, err := t.send(ctx, file)
 	if err != nil {
 		return updateclient.Set{}, fmt.Errorf("cannot stage %s: %w", file, err)
@@ -78,14 +88,14 @@ func (t *selftest) stage(ctx context.Context, file string) (updateclient.Set, er
 }
 
 // switchTo puts a staged set on trial. It releases the capability, which is valid for one switch.
-func (t *selftest) switchTo(ctx context.Context, staged updateclient.Set) error {
+func switchTo(ctx context.Context, staged updateclient.Set) error {
 	defer staged.System.Release()
 	return staged.Switch(ctx)
 }
 
 // awaitRollback waits until the system is back on the healthy set, and checks that the broken set is named as the cause
 // and is quarantined.
-func (t *selftest) awaitRollback(ctx context.Context, healthy running, broken updateclient.Set) error {
+func (t target) awaitRollback(ctx context.Context, healthy running, broken updateclient.Set) error {
 	s, err := t.await(ctx, "the rollback", func(s updateclient.Status) bool {
 		return s.Pending == bootctl.None && s.LastRollback != nil && s.LastRollback.Digest == broken.Digest
 	})
@@ -103,8 +113,28 @@ func (t *selftest) awaitRollback(ctx context.Context, healthy running, broken up
 	return nil
 }
 
+// returns switches to a broken set, and sees the healthy one come back by itself. The broken one does not come again.
+func (t target) returns(ctx context.Context, file string, healthy running) (broken updateclient.Set, err error) {
+	if broken, err = t.stage(ctx, file); err != nil {
+		return broken, err
+	}
+	if err := switchTo(ctx, broken); err != nil {
+		return broken, err
+	}
+	if err := t.awaitRollback(ctx, healthy, broken); err != nil {
+		return broken, err
+	}
+	if err := t.awaitVersion(ctx, healthy.version); err != nil {
+		return broken, err
+	}
+	if _, err := t.confirm(ctx, healthy.slot); err != nil {
+		return broken, err
+	}
+	return broken, t.refused(ctx, file, refusal.Quarantined)
+}
+
 // refused stages a set that must be refused for this reason, and checks that the state did not change.
-func (t *selftest) refused(ctx context.Context, file string, want refusal.Reason) error {
+func (t target) refused(ctx context.Context, file string, want refusal.Reason) error {
 	before, err := t.state(ctx)
 	if err != nil {
 		return err

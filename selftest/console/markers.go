@@ -8,7 +8,7 @@ import (
 
 // OTA returns the markers of the selftest on a system without persistent state: the factory set in slot a, a healthy
 // set committed in slot b, a broken one tried twice in slot a and rolled back, its crash report found, two damaged ones
-// refused, and the chain of audit records verified.
+// refused, an app installed, upgraded, rolled back and uninstalled, and the chain of audit records verified.
 func OTA() []string {
 	return []string{
 		"updated: ready (non-persistent)",
@@ -26,6 +26,10 @@ func OTA() []string {
 		"SELFTEST: crash report ok",
 		"SELFTEST: ota reject signature ok",
 		"SELFTEST: ota reject digest ok",
+		"SELFTEST: pkg install ok",
+		"SELFTEST: pkg upgrade ok",
+		"SELFTEST: pkg rollback ok",
+		"SELFTEST: pkg uninstall ok",
 		"SELFTEST: journal verify ok",
 	}
 }

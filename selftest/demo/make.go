@@ -20,18 +20,20 @@ var sets = []struct{ version, mode string }{{"1.0.0", "ok"}, {"1.1.0", "ok"}, {"
 // The programs of each set, packages of this module, and the bundles that they are in.
 var programs = []struct{ bundle, source, abilities string }{{"hello", "hello", Native}, {"ticker", "plain", Plain}}
 
-// Make packs all sets into output, with programs for one architecture (as Go calls it). They are signed with the demo's
-// own key, which the first run makes: output/keys/demo and output/keys/demo.pub. It also makes two damaged sets. bin is
-// the folder of the packers. Each command is shown on w.
+// App is the name of the app of the flow. Of each version of the sets there is one of the app, with the native program
+// of the set.
+const App = "greeter"
+
+// Make packs all sets into output, with programs for one architecture (as Go calls it). Those of the system are signed
+// with the demo's own key, output/keys/demo, those of the app with another, output/keys/apps; the first run makes both,
+// and their public keys beside them. It also makes two damaged sets. bin is the folder of the packers. Each command is
+// shown on w.
 func Make(bin, output, arch string, w io.Writer) error {
 	p := packer(bin, output, w)
-	if err := os.MkdirAll(filepath.Dir(p.Key), 0o700); err != nil {
+	apps := p
+	apps.Key = filepath.Join(filepath.Dir(p.Key), "apps")
+	if err := errors.Join(p.keygen(), apps.keygen()); err != nil {
 		return err
-	}
-	if _, err := os.Stat(p.Key); errors.Is(err, os.ErrNotExist) {
-		if err := p.Run(filepath.Join(bin, "nxs-pack"), "keygen", "--output", p.Key); err != nil {
-			return err
-		}
 	}
 	file := func(name string) string { return filepath.Join(output, name) }
 	for _, set := range sets {
@@ -42,9 +44,27 @@ func Make(bin, output, arch string, w io.Writer) error {
 		if err := p.Set(filepath.Join(work, "bundles"), set.version, file("system-v"+set.version+".nxs")); err != nil {
 			return err
 		}
+		app := Manifest{Name: App, Version: set.version, Abilities: Native}
+		if err := apps.Bundle(app, filepath.Join(work, programs[0].bundle), filepath.Join(work, "app")); err != nil {
+			return err
+		}
+		if err := apps.Set(filepath.Join(work, "app"), set.version, file("app-v"+set.version+".nxs")); err != nil {
+			return err
+		}
 	}
 	return errors.Join(damage(file("system-v1.1.0.nxs"), file("bad-signature.nxs"), "system.sig.ed25519"),
 		damage(file("system-v1.1.0.nxs"), file("bad-digest.nxs"), "hello.nxb/payload.elf"))
+}
+
+// keygen makes the key, unless it is there.
+func (p Packer) keygen() error {
+	if _, err := os.Stat(p.Key); !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(p.Key), 0o700); err != nil {
+		return err
+	}
+	return p.Run(filepath.Join(p.Bin, "nxs-pack"), "keygen", "--output", p.Key)
 }
 
 // makeBundles builds the programs of a set and packs them.
