@@ -47,7 +47,8 @@ type applier struct {
 	unpacker *unpacker
 	control  *control
 	predictor
-	raw, output           []byte // buffers
+	raw                   []byte       // a buffer
+	skipped               [stride]byte // stands for what is not predicted
 	runs, wrong, literals []byte
 }
 
@@ -162,11 +163,12 @@ func (a *applier) piece() (piece, bool) {
 
 // copy writes what is predicted from a piece up to an offset of the new payload, corrected.
 func (a *applier) copy(p piece, end int64, f *fixer) error {
-	a.output = slices.Grow(a.output[:0], stride)
 	for a.at < end {
-		b := a.output[:min(stride, end-a.at)]
-		if a.at+int64(len(b)) > a.from {
-			if err := a.predict(b, p, a.at-p.new); err != nil {
+		n := min(stride, end-a.at)
+		b := a.skipped[:n]
+		if a.at+n > a.from {
+			var err error
+			if b, err = a.predict(p, a.at-p.new, n); err != nil {
 				return err
 			}
 		}

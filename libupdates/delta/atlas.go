@@ -2,22 +2,74 @@ package delta
 
 import (
 	"cmp"
+	"math"
 	"slices"
 )
 
 // A piece says that n positions from old on are in the new file from new on.
 type piece struct{ old, new, n int64 }
 
-// An atlas says where the positions of the old file are in the new one.
+// An atlas says where the positions of the old file probably are in the new one: moves in ascending order, and an index
+// of them. For each stretch of positions it has how many moves begin before it.
 type atlas struct {
-	learned track // what counts first
-	pieces  track
+	moves []move
+	first []int32
+	shift uint // a stretch has 1<<shift positions
 }
 
-// newAtlas returns the atlas of the pieces of a control part between two spaces.
+// A move says how far positions have moved, from one on to the next move.
+type move struct{ from, way int64 }
+
+// newAtlas returns the atlas of the pieces of a control part between two spaces. What was learned comes first.
 func newAtlas(c *control, from, to *space) atlas {
 	pieces := append(make([]piece, 0, len(c.pieces)+maxSegments), c.pieces...)
-	return atlas{newTrack(c.learned), newTrack(flat(append(pieces, zeroes(from, to)...)))}
+	base := moved(flat(append(pieces, zeroes(from, to)...)))
+	all, at := make([]move, 0, len(base)+2*len(c.learned)), 0
+	for _, p := range c.learned {
+		if p.n == 0 {
+			continue
+		}
+		for ; at < len(base) && base[at].from <= p.old; at++ {
+			all = appendMove(all, base[at])
+		}
+		all = appendMove(all, move{p.old, p.new - p.old})
+		for ; at < len(base) && base[at].from < p.old+p.n; at++ {
+		}
+		all = appendMove(all, move{p.old + p.n, base[at-1].way})
+	}
+	for _, s := range base[at:] {
+		all = appendMove(all, s)
+	}
+	return indexed(all)
+}
+
+// moved returns the moves of pieces. What is between two of them moves with the nearer.
+func moved(pieces []piece) []move {
+	moves, end := []move{{from: math.MinInt64}}, int64(math.MinInt64)
+	for _, p := range pieces {
+		from := p.old
+		switch {
+		case end == math.MinInt64:
+			from = end
+		case from > end:
+			from = (from+end)/2 + 1
+		}
+		moves = appendMove(moves, move{from, p.new - p.old})
+		end = p.old + p.n
+	}
+	return moves
+}
+
+// appendMove appends a move that replaces one from the same position.
+func appendMove(moves []move, s move) []move {
+	last := len(moves) - 1
+	if last >= 0 && moves[last].from == s.from {
+		moves, last = moves[:last], last-1
+	}
+	if last >= 0 && moves[last].way == s.way {
+		return moves
+	}
+	return append(moves, s)
 }
 
 // zeroes returns pieces for memory that files do not hold: that of a segment is in the segment of the same number.
@@ -56,78 +108,36 @@ func flat(pieces []piece) []piece {
 	return kept
 }
 
-// project returns where a position probably is in the new file. One between two pieces has moved with the nearer.
-func (a *atlas) project(pos int64) int64 {
-	if i := a.learned.before(pos); i >= 0 {
-		if p := &a.learned.pieces[i]; pos < p.old+p.n {
-			return pos + p.new - p.old
-		}
-	}
-	pieces := a.pieces.pieces
-	if len(pieces) == 0 {
-		return pos
-	}
-	i := a.pieces.before(pos)
-	at := &pieces[max(i, 0)]
-	if end := at.old + at.n; i >= 0 && i+1 < len(pieces) && pos >= end && pieces[i+1].old-pos < pos-end {
-		at = &pieces[i+1]
-	}
-	return pos + at.new - at.old
-}
-
-// A track is pieces in ascending order of their old positions, apart from each other, and an index to find one by its
-// position: for each stretch of positions how many pieces begin before it.
-type track struct {
-	pieces []piece
-	first  []int32
-	shift  uint // a stretch has 1<<shift positions
-}
-
 // maxStretches bounds the memory of the index.
 const maxStretches = 16 << 10
 
-func newTrack(pieces []piece) track {
-	t := track{pieces: pieces}
-	if len(pieces) == 0 {
-		return t
+func indexed(moves []move) atlas {
+	a := atlas{moves: moves}
+	last := max(0, moves[len(moves)-1].from)
+	for last>>a.shift >= maxStretches {
+		a.shift++
 	}
-	for last := pieces[len(pieces)-1].old; last>>t.shift >= maxStretches; {
-		t.shift++
-	}
-	t.first = make([]int32, pieces[len(pieces)-1].old>>t.shift+1)
-	at := int32(0)
-	for i := range t.first {
-		for pieces[at].old < int64(i)<<t.shift {
+	a.first = make([]int32, last>>a.shift+2)
+	at := 0
+	for i := range a.first {
+		for at < len(moves) && moves[at].from < int64(i)<<a.shift {
 			at++
 		}
-		t.first[i] = at
+		a.first[i] = int32(at)
 	}
-	return t
+	return a
 }
 
-// before returns the number of the last piece that begins at or before a position, or -1.
-func (t *track) before(pos int64) int {
-	low, high := 0, len(t.pieces)
-	if stretch := pos >> t.shift; stretch < int64(len(t.first)) {
-		if pos < 0 {
-			return -1
-		}
-		low = int(t.first[stretch])
-		if stretch+1 < int64(len(t.first)) {
-			high = int(t.first[stretch+1])
-		}
-	} else {
-		low = high
-	}
-	for low < high {
-		if middle := int(uint(low+high) >> 1); t.pieces[middle].old < pos {
+// project returns where a position probably is in the new file.
+func (a *atlas) project(pos int64) int64 {
+	stretch := min(uint64(max(0, pos))>>a.shift, uint64(len(a.first)-2))
+	low, high := a.first[stretch], a.first[stretch+1]
+	for low < high { // the first move beyond the position
+		if middle := (low + high) / 2; a.moves[middle].from <= pos {
 			low = middle + 1
 		} else {
 			high = middle
 		}
 	}
-	if low < len(t.pieces) && t.pieces[low].old == pos {
-		return low
-	}
-	return low - 1
+	return pos + a.moves[max(low, 1)-1].way
 }

@@ -118,7 +118,7 @@ func (m *maker) blocks() ([][]byte, error) {
 	first = binary.AppendUvarint(first, uint64(len(m.fresh)))
 	blocks := [][]byte{packer.append(first, m.control.encode())}
 	var c changes
-	at, predicted := int64(0), make([]byte, stride)
+	at := int64(0)
 	flush := func() {
 		blocks = append(blocks, c.block(packer))
 		c = changes{}
@@ -133,8 +133,8 @@ func (m *maker) blocks() ([][]byte, error) {
 			}
 		}
 		for off := int64(0); off < p.n; off += stride {
-			b := predicted[:min(stride, p.n-off)]
-			if err := m.predict(b, p, off); err != nil {
+			b, err := m.predict(p, off, min(stride, p.n-off))
+			if err != nil {
 				return nil, err
 			}
 			c.compare(b, m.fresh[at:])

@@ -1,6 +1,7 @@
 package delta
 
 import (
+	"cmp"
 	"encoding/binary"
 	"io"
 	"slices"
@@ -19,25 +20,46 @@ const (
 
 // A model is what is known about a file whose bytes refer to each other.
 type model struct {
-	file    io.ReaderAt
-	size    int64
-	prog    program
-	table   goTable
-	bases   []int64 // positions from which offsets count
-	chunks  map[int64][]reference
-	order   []int64 // the chunks that are kept, oldest first
-	buffer  []byte
-	decoder *decoder
+	file   io.ReaderAt
+	size   int64
+	prog   program
+	table  goTable
+	bases  []int64 // positions from which offsets count
+	chunks map[int64][]reference
+	order  []int64 // the chunks that are kept, oldest first
+	window window
+}
+
+// A window is a part of a file, which is read in larger parts than it is looked at.
+type window struct {
+	from  int64
+	bytes []byte
+}
+
+// windowSize is how much of a file is read at once.
+const windowSize = 64 << 10
+
+// read returns bytes of the file, until the next read.
+func (m *model) read(from, to int64) ([]byte, error) {
+	w := &m.window
+	if from < w.from || to > w.from+int64(len(w.bytes)) {
+		n := min(max(windowSize, to-from), m.size-from)
+		w.from, w.bytes = from, slices.Grow(w.bytes[:0], int(n))[:n]
+		if got, err := m.file.ReadAt(w.bytes, from); got < len(w.bytes) {
+			w.bytes = w.bytes[:0]
+			return nil, cmp.Or(err, io.ErrUnexpectedEOF)
+		}
+	}
+	return w.bytes[from-w.from : to-w.from], nil
 }
 
 // keptChunks bounds how many chunks are kept.
-const keptChunks = 64
+const keptChunks = 16
 
 // newModel reads what a file says about itself. Any file has a model; that of a file that is no program has no
 // references.
 func newModel(file io.ReaderAt, size int64) *model {
-	m := &model{file: file, size: size, prog: readProgram(file, size), chunks: map[int64][]reference{},
-		decoder: newDecoder()}
+	m := &model{file: file, size: size, prog: readProgram(file, size), chunks: map[int64][]reference{}}
 	m.bases = make([]int64, baseCount)
 	for i, r := range m.prog.regions {
 		if r.content != pclntab {
@@ -110,9 +132,8 @@ func (m *model) sweep(found []reference, r region, from, to int64) ([]reference,
 		around = far
 	}
 	start, end := max(r.from, from-around), min(to+around, r.to)
-	b := slices.Grow(m.buffer[:0], int(end-start)+longest)[:end-start]
-	m.buffer = b
-	if n, err := m.file.ReadAt(b, start); n < len(b) {
+	b, err := m.read(start, end)
+	if err != nil {
 		return nil, err
 	}
 	last := from
@@ -148,19 +169,14 @@ func (m *model) sweep(found []reference, r region, from, to int64) ([]reference,
 
 // sweepTable adds the references of the table of functions. They may be found in any order.
 func (m *model) sweepTable(found []reference, b []byte, start, from, to int64) []reference {
+	s := tableSweep{&m.table, found, b, start, from, to, m.size}
+	s.all()
 	first := len(found)
-	m.table.sweep(b, start, func(at int64, form form, base uint8, value uint32) {
-		target := int64(value)
-		if form == offset32by4 {
-			target *= 4
-		}
-		target += m.table.bases[base]
-		if at >= from && at < to && at+4 <= m.table.to && target <= m.size {
-			found = append(found, reference{at, target, form, base})
-		}
-	})
-	found = m.table.appendBuckets(found, from, to)
-	slices.SortStableFunc(found[first:], func(a, b reference) int { return int(min(max(a.at-b.at, -1), 1)) })
+	found = m.table.appendBuckets(s.found, from, to)
+	byPlace := func(a, b reference) int { return cmp.Compare(a.at, b.at) }
+	if fresh := found[first:]; !slices.IsSortedFunc(fresh, byPlace) {
+		slices.SortStableFunc(fresh, byPlace)
+	}
 	return found
 }
 
@@ -179,7 +195,7 @@ func (m *model) sweepCode(b []byte, start int64, add addFunc) {
 	}
 	switch m.prog.machine {
 	case amd64:
-		m.sweepAMD64(b, addr, found)
+		m.sweepAMD64(b, start, addr, add)
 	case arm64:
 		if skip := int(-start & 3); skip < len(b) {
 			sweepARM(b[skip:], addr+int64(skip), func(at int, form form, extra uint8, target int64) {
@@ -188,27 +204,6 @@ func (m *model) sweepCode(b []byte, start int64, add addFunc) {
 		}
 	case riscv64:
 		sweepRISCV(b, found)
-	}
-}
-
-// sweepAMD64 calls found with the references of the code in b, which begins at an address. Decoding may begin inside an
-// instruction, but soon falls into step.
-func (m *model) sweepAMD64(b []byte, addr int64, found func(at int, form form, extra uint8, target int64)) {
-	le := binary.LittleEndian
-	padded := append(b, make([]byte, longest)...) // b has the room
-	d := m.decoder
-	for at := 0; at < len(b); {
-		in := d.decode((*[longest]byte)(padded[at:]))
-		if field := at + in.field; in.field > 0 && field+4 <= len(b) {
-			value := le.Uint32(b[field:])
-			switch {
-			case in.pc:
-				found(field, relative32, uint8(in.length-in.field-4), int64(at+in.length)+int64(int32(value)))
-			case m.prog.fixed && m.table.funcs == 0: // Go's compiler uses no such fields
-				found(field, address32, 0, int64(value)-addr)
-			}
-		}
-		at += in.length
 	}
 }
 

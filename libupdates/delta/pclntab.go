@@ -40,6 +40,8 @@ type goTable struct {
 	entry []uint32 // where they begin, from baseText, ascending
 	types region   // the descriptions of types
 
+	entries [1 << 13]uint64 // a bit for each entry, which may be one of several
+
 	buckets int64 // whole ones in the table that finds functions by addresses
 }
 
@@ -72,6 +74,9 @@ func readGoTable(file io.ReaderAt, p *program, r region) goTable {
 	}
 	if !slices.IsSorted(g.at) || !slices.IsSorted(g.entry) {
 		return goTable{}
+	}
+	for _, off := range g.entry {
+		g.entries[off>>9%uint32(len(g.entries))] |= 1 << (off >> 3 % 64)
 	}
 	g.readBases(file, p)
 	return g
@@ -122,6 +127,9 @@ func (g *goTable) readBases(file io.ReaderAt, p *program) {
 
 // isEntry reports whether a function begins at an offset of the code.
 func (g *goTable) isEntry(off uint32) bool {
+	if g.entries[off>>9%uint32(len(g.entries))]>>(off>>3%64)&1 == 0 {
+		return false
+	}
 	_, found := slices.BinarySearch(g.entry, off)
 	return found
 }
@@ -148,61 +156,83 @@ func find(file io.ReaderAt, p *program, text []byte) int64 {
 	return -1
 }
 
-// sweep calls found with the references in b, which is at a position of the table.
-func (g *goTable) sweep(b []byte, pos int64, found func(at int64, form form, base uint8, value uint32)) {
-	end := pos + int64(len(b))
-	value := func(at int64) (uint32, bool) {
-		if at < pos || at+4 > end {
-			return 0, false
-		}
-		return binary.LittleEndian.Uint32(b[at-pos:]), true
+// A tableSweep adds the references in fields of the table that begin in a range.
+type tableSweep struct {
+	*goTable
+	found          []reference
+	bytes          []byte // of the range, and what is around it
+	pos            int64  // of the first byte
+	from, to, size int64  // the range, and the size of the file
+}
+
+// field adds the field at a position, if there is something to which it refers.
+func (s *tableSweep) field(at int64, form form, base uint8) {
+	if at < s.from || at >= s.to {
+		return
 	}
-	field := func(at int64, form form, base uint8) {
-		if v, ok := value(at); ok && v != noOffset && (v != 0 || base != baseCounters) {
-			found(at, form, base, v)
-		}
+	value, ok := s.value(at)
+	if !ok || value == noOffset || value == 0 && base == baseCounters {
+		return
 	}
-	for at := max(pos&^3, g.bases[baseUnits]); at < min(end, g.bases[baseFiles]); at += 4 {
-		field(at, offset32, baseFiles)
+	target := int64(value)
+	if form == offset32by4 {
+		target *= 4
 	}
-	g.inlined(pos, end, value, field)
-	list := g.list()
-	descriptions := list + g.funcs*goEntry
-	for at := list + max(0, pos-list)/goEntry*goEntry; at < min(end, descriptions); at += goEntry {
-		field(at, offset32, baseText)
-		field(at+4, offset32, baseFuncs)
+	if target += s.bases[base]; target <= s.size {
+		s.found = append(s.found, reference{at, target, form, base})
+	}
+}
+
+func (s *tableSweep) value(at int64) (uint32, bool) {
+	if at -= s.pos; at < 0 || at+4 > int64(len(s.bytes)) {
+		return 0, false
+	}
+	return binary.LittleEndian.Uint32(s.bytes[at:]), true
+}
+
+// all adds all references of the range.
+func (s *tableSweep) all() {
+	units := s.bases[baseUnits]
+	for at := units + max(0, s.from-units+3)&^3; at < min(s.to, s.bases[baseFiles]); at += 4 {
+		s.field(at, offset32, baseFiles)
+	}
+	s.inlined()
+	list := s.list()
+	descriptions := list + s.funcs*goEntry
+	for at := list + max(0, s.from-list)/goEntry*goEntry; at < min(s.to, descriptions); at += goEntry {
+		s.field(at, offset32, baseText)
+		s.field(at+4, offset32, baseFuncs)
 	}
 	longest := int64(goFunction + 8*maxLists)
-	first, _ := slices.BinarySearch(g.at, uint32(max(0, pos-longest-list)))
-	for _, off := range g.at[first:] {
+	first, _ := slices.BinarySearch(s.at, uint32(max(0, s.from-longest-list)))
+	for _, off := range s.at[first:] {
 		at := list + int64(off)
-		if at >= end {
+		if at >= s.to {
 			break
 		}
 		if at >= descriptions {
-			g.description(at, value, field)
+			s.description(at)
 		}
 	}
 }
 
 // inlined finds the names of calls that were inlined: what kind of function, name, place of the call, line, each in 32
 // bits. Nothing says where these are, so they are told by their values.
-func (g *goTable) inlined(pos, end int64, value func(int64) (uint32, bool), field func(int64, form, uint8)) {
-	from, to := g.bases[baseData], g.bases[baseBuckets]
-	if from < g.from || to > g.to {
+func (s *tableSweep) inlined() {
+	le := binary.LittleEndian
+	from, to := s.bases[baseData], s.bases[baseBuckets]
+	if from < s.goTable.region.from || to > s.goTable.region.to {
 		return
 	}
-	names := uint32(g.bases[baseUnits] - g.bases[baseNames])
-	for at := max(pos+3, from+3) &^ 3; at+16 <= min(end, to); at += 4 {
-		kind, _ := value(at)
-		name, _ := value(at + 4)
-		if kind >= goKinds || name < goFirstNames || name >= names {
+	names := uint32(s.bases[baseUnits] - s.bases[baseNames])
+	end := min(s.pos+int64(len(s.bytes)), to)
+	for at := (max(s.pos, from) + 3) &^ 3; at+16 <= end; at += 4 {
+		b := s.bytes[at-s.pos:][:16]
+		if kind, name := le.Uint32(b), le.Uint32(b[4:]); kind >= goKinds || name < goFirstNames || name >= names {
 			continue
 		}
-		place, _ := value(at + 8)
-		line, _ := value(at + 12)
-		if place < goFar && line < goFar {
-			field(at+4, offset32, baseNames)
+		if place, line := le.Uint32(b[8:]), le.Uint32(b[12:]); place < goFar && line < goFar {
+			s.field(at+4, offset32, baseNames)
 		}
 	}
 }
@@ -218,25 +248,25 @@ const (
 const noOffset = 1<<32 - 1
 
 // description finds the fields of one function's description.
-func (g *goTable) description(at int64, value func(int64) (uint32, bool), field func(int64, form, uint8)) {
-	field(at, offset32, baseText)
-	field(at+4, offset32, baseNames)
-	field(at+16, offset32, baseCounters)
-	field(at+20, offset32, baseCounters)
-	field(at+24, offset32, baseCounters)
-	field(at+32, offset32by4, baseUnits)
-	lists, ok := value(at + 28)
-	last, also := value(at + 40)
+func (s *tableSweep) description(at int64) {
+	s.field(at, offset32, baseText)
+	s.field(at+4, offset32, baseNames)
+	s.field(at+16, offset32, baseCounters)
+	s.field(at+20, offset32, baseCounters)
+	s.field(at+24, offset32, baseCounters)
+	s.field(at+32, offset32by4, baseUnits)
+	lists, ok := s.value(at + 28)
+	last, also := s.value(at + 40)
 	if !ok || !also || lists > maxLists {
 		return
 	}
 	at += goFunction
 	for range lists {
-		field(at, offset32, baseCounters)
+		s.field(at, offset32, baseCounters)
 		at += 4
 	}
 	for range min(last>>24, maxLists) {
-		field(at, offset32, baseData)
+		s.field(at, offset32, baseData)
 		at += 4
 	}
 }

@@ -2,7 +2,6 @@ package delta
 
 import (
 	"cmp"
-	"io"
 	"slices"
 )
 
@@ -17,20 +16,21 @@ type predictor struct {
 	buffer []byte
 }
 
-// predict fills b with the prediction for bytes of the new file that come from a piece, from an offset in it on.
-func (p *predictor) predict(b []byte, from piece, off int64) error {
+// predict returns the prediction for n bytes of the new file that come from a piece, from an offset in it on. They may
+// be changed, and are there until the next prediction.
+func (p *predictor) predict(from piece, off, n int64) ([]byte, error) {
 	low := max(0, off-longestField+1)
-	high := min(from.n, off+int64(len(b))+longestField-1)
-	wide := slices.Grow(p.buffer[:0], int(high-low))[:high-low]
-	p.buffer = wide
-	if n, err := p.old.file.ReadAt(wide, from.old+low); n < len(wide) {
-		return cmp.Or(err, io.ErrUnexpectedEOF)
-	}
+	high := min(from.n, off+n+longestField-1)
 	first, last := from.old+low, from.old+high
+	raw, err := p.old.read(first, last)
+	if err != nil {
+		return nil, err
+	}
+	p.buffer = append(p.buffer[:0], raw...)
 	for chunk := max(0, first-longestField) / chunkSize; chunk*chunkSize < last; chunk++ {
 		found, err := p.old.references(chunk)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		at, _ := slices.BinarySearchFunc(found, first,
 			func(r reference, pos int64) int { return cmp.Compare(r.at, pos) })
@@ -38,7 +38,7 @@ func (p *predictor) predict(b []byte, from piece, off int64) error {
 			if r.at+r.form.size() > last {
 				break
 			}
-			field := wide[r.at-first:]
+			field := p.buffer[r.at-first:]
 			r.at += from.new - from.old
 			if r.form == bucket {
 				p.functions().put(field, r.at-p.bases[baseBuckets])
@@ -48,6 +48,5 @@ func (p *predictor) predict(b []byte, from piece, off int64) error {
 			r.put(field, &p.to, p.bases)
 		}
 	}
-	copy(b, wide[off-low:])
-	return nil
+	return p.buffer[off-low:][:n], nil
 }

@@ -10,7 +10,6 @@ const (
 	self32                  // the address, relative to the field
 	back32                  // how far before the field, in bytes
 	address64               // the address
-	address32               // the address, of a program with fixed addresses below 4 GiB
 	offset32                // relative to a base
 	offset32by4             // relative to a base, in units of 4 bytes
 	bucket                  // of the table that finds functions by addresses; its target is itself
@@ -75,10 +74,6 @@ func (r reference) put(field []byte, to *space, bases []int64) {
 		}
 	case address64:
 		le.PutUint64(field, uint64(target))
-	case address32:
-		if target == int64(uint32(target)) {
-			le.PutUint32(field, uint32(target))
-		}
 	case jump20, pairLoad, pairStore:
 		putRISCV(field, r.form, target-at)
 	default:
