@@ -211,7 +211,8 @@ func TestFetchIsResumedByTheNext(t *testing.T) {
 	}
 }
 
-// interruptStage begins a stage and interrupts it once so many bytes came. The bytes after them wait until it has ended.
+// interruptStage begins a stage and interrupts it once so many bytes came. The bytes after them wait until it has
+// ended.
 func (r *crashRig) interruptStage(l *ocitest.Line, after int64, reference string, interrupt func(*verbRun)) {
 	r.t.Helper()
 	reached, over := make(chan struct{}), make(chan struct{})

@@ -38,7 +38,8 @@ const selftestName = "selftest"
 // Table returns the authority graph, in start order. Nothing else grants anything: initd makes exactly these links from
 // this value, and `nx graph` prints it.
 func Table() []Daemon {
-	return slices.Concat(baseRows(), publisherRows(), updateRows(), bundleRows(), healthRows(), []Daemon{operatorsRow()})
+	return slices.Concat(baseRows(), publisherRows(), updateRows(), bundleRows(), healthRows(),
+		[]Daemon{operatorsRow()})
 }
 
 // baseRows are the daemons that all others build on: the journal, names, state and keys.
@@ -202,8 +203,8 @@ func healthRows() []Daemon {
 	}
 }
 
-// operatorsRow is handed out through Operator, to each role its part: see Roles. Each connection has links of its own, so
-// that it can neither fill nor end those of others.
+// operatorsRow is handed out through Operator, to each role its part: see Roles. Each connection has links of its own,
+// so that it can neither fill nor end those of others.
 func operatorsRow() Daemon {
 	return Daemon{
 		Name: operatorsName,
