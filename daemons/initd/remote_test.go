@@ -1,14 +1,19 @@
 package initd
 
 import (
+	"context"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"capnproto.org/go/capnp/v3"
+
 	"nexus/daemons/initd/machine"
 	"nexus/daemons/pinned"
+	"nexus/daemons/vat"
 	"nexus/libupdates/trust"
 	"nexus/libupdates/updatestest"
 )
@@ -48,6 +53,50 @@ func TestKeys(t *testing.T) {
 	check(anna, nil)
 	change("stage", false)
 	check(bert, nil)
+}
+
+// Whoever is in when the time of the key is over is put out; others stay.
+func TestTheTimeOfAKeyEnds(t *testing.T) {
+	now := time.Date(2026, 1, 31, 0, 0, 0, 0, time.UTC)
+	r := Remote{Listen: "127.0.0.1:0", Operators: []pinned.Operator{
+		{Key: updatestest.Key(1).Public(), Role: operatorRole},
+		{Key: updatestest.Key(2).Public(), Role: "stage", Until: now.Add(operatorTick)}}}
+	w := newWays(newRevocations(machine.Handed{}))
+	w.sockets = r.sockets()
+	var conns []*vat.Conn
+	for _, c := range w.sockets {
+		near, far := net.Pipe()
+		defer far.Close()
+		conn := vat.Connect(near, capnp.Client{})
+		defer conn.Close()
+		c.conns[conn] = struct{}{}
+		conns = append(conns, conn)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go w.watchOperators(ctx, &tickingClock{now: now})
+	select {
+	case <-conns[1].Done():
+	case <-time.After(time.Minute):
+		t.Fatal("the time of the key is over, and its connection is not")
+	}
+	select {
+	case <-conns[0].Done():
+		t.Error("another key's connection ended, too")
+	default:
+	}
+}
+
+// A tickingClock is a clock whose time is over as soon as somebody waits for it.
+type tickingClock struct{ now time.Time }
+
+func (c *tickingClock) Now() time.Time { return c.now }
+
+func (c *tickingClock) After(d time.Duration) <-chan time.Time {
+	c.now = c.now.Add(d)
+	over := make(chan time.Time, 1)
+	over <- c.now
+	return over
 }
 
 func TestRemoteIsChecked(t *testing.T) {
