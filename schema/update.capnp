@@ -163,10 +163,11 @@ interface StageSink {
   # (an exception).
 
   reuse @3 (payloadSha256 :Data) -> (bytes :UInt64);
-  # Takes what the device has of the payload with the SHA-256 `payloadSha256`, 32 bytes, in place of the next bytes of the
-  # archive, which are those of its content. `bytes` is how many these are; the sender goes on after them. They are all of a payload that a set on the device has,
-  # the beginning of one that an interrupted stage has kept, or none. They are verified like bytes that come. Call it
-  # where the content of the payload begins. Fails like write.
+  # Takes what the device has of the payload with the SHA-256 `payloadSha256`, 32 bytes, in place of the next bytes of
+  # the archive, which are those of its content. `bytes` is how many these are; the sender goes on after them. They are
+  # all of a payload that is on the device, every byte of which was verified when the stage began; the beginning of one
+  # that an interrupted stage has kept, which is verified like bytes that come; or none. Call it where the content of the
+  # payload begins. Fails like write.
 
   patch @4 (index :Data, signature :Data, payloadSha256 :Data) -> (bytes :UInt64, refusal :Keystore.Refusal);
   # Has the payload with the SHA-256 `payloadSha256`, 32 bytes, made by a patch, in place of the rest of its content. The
