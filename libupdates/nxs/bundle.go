@@ -21,8 +21,21 @@ type Bundle struct {
 
 	// Payload yields exactly PayloadSize bytes. The read after the last byte returns io.EOF if their digest is the
 	// signed one, and the refusal DigestMismatch otherwise. Until io.EOF has been returned, the bytes are unverified.
+	// If the archive's source stands in for the payload, the first read returns ErrHeld.
 	Payload io.Reader
 }
+
+// A HeldError is what the source of an archive returns in place of all bytes of a payload: the receiver holds it, and
+// has verified every byte of it for this set.
+type HeldError struct{ Payload Digest }
+
+// Error implements error.
+func (e *HeldError) Error() string {
+	return fmt.Sprintf("the payload %s is held, and does not come", e.Payload)
+}
+
+// ErrHeld is returned by the Payload of a bundle for which the source stands in.
+var ErrHeld = errors.New("the payload is held, and does not come")
 
 // Next returns the next bundle. After the last one it checks the end of the archive and returns io.EOF. If the previous
 // payload was not read to its end, Next reads the rest first.
@@ -59,6 +72,9 @@ func (r *Reader) closePayload() error {
 	}
 	_, err := io.Copy(io.Discard, r.open)
 	r.open = nil
+	if err == ErrHeld {
+		return nil
+	}
 	return err
 }
 
@@ -277,10 +293,27 @@ func (p *payload) Read(b []byte) (int, error) {
 	n, err := p.in.Read(b)
 	p.sums.Write(b[:n])
 	p.left -= int64(n)
+	if p.in.held != nil {
+		err = p.held(p.in.held)
+	}
 	if err != nil {
 		p.err = err
 	}
 	return n, err
+}
+
+// held goes on behind the payload if it is the one that is held, and nothing of it has come.
+func (p *payload) held(held *HeldError) error {
+	if p.left != p.entry.PayloadSize || held.Payload != p.entry.PayloadSHA256 {
+		return errMisplaced(held)
+	}
+	p.in.held = nil
+	p.in.left -= p.left
+	p.left = 0
+	if err := p.in.padding(p.entry.PayloadSize); err != nil {
+		return err
+	}
+	return ErrHeld
 }
 
 // end checks padding and digest. It is called once.

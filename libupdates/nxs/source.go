@@ -11,7 +11,8 @@ import (
 type source struct {
 	r      io.Reader
 	left   int64
-	seeker io.Seeker // r, if it can skip without reading; otherwise nil
+	seeker io.Seeker  // r, if it can skip without reading; otherwise nil
+	held   *HeldError // what r stands in for, if that was not taken yet
 }
 
 // Read reads up to the announced end. A stream that ends before that is Truncated.
@@ -24,13 +25,19 @@ func (s *source) Read(b []byte) (int, error) {
 	}
 	n, err := s.r.Read(b)
 	s.left -= int64(n)
-	if errors.Is(err, io.EOF) {
+	switch {
+	case errors.As(err, &s.held):
+		err = errMisplaced(s.held)
+	case errors.Is(err, io.EOF) && n == 0:
+		err = errTruncated()
+	case errors.Is(err, io.EOF):
 		err = nil
-		if n == 0 {
-			err = errTruncated()
-		}
 	}
 	return n, err
+}
+
+func errMisplaced(held *HeldError) error {
+	return bad("another entry is due, or the rest of it, and %v", held)
 }
 
 func errTruncated() error { return refusal.New(refusal.Truncated, "the archive ends too early") }
@@ -92,6 +99,8 @@ func (s *source) end() error {
 		return refusal.New(refusal.TrailingData, "bytes after the announced size of the archive")
 	case errors.Is(err, io.EOF):
 		return nil
+	case errors.As(err, &s.held):
+		return errMisplaced(s.held)
 	default:
 		return err
 	}

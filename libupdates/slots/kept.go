@@ -15,8 +15,8 @@ import (
 // A stage that may be resumed leaves its directory behind when it is interrupted. A payload that is not complete has a
 // name of its own there, and is as long as what came of it. It is synced after each block, before the next one begins.
 // So the blocks before the one in which it ends are there even after a power cut, and nothing else has to be recorded.
-// All of a payload is written and verified when it is resumed, also what was there; so no byte counts as received
-// because it was found.
+// All of a payload that is not complete is written and verified when it is resumed, also what was there; so no byte
+// counts as received because it was found.
 const (
 	keptBlock   = 256 << 10
 	keptPiece   = 32 << 10
@@ -160,43 +160,36 @@ func (g *growing) Write(b []byte) (n int, err error) {
 	return n, err
 }
 
-// Have opens what is here of a payload, or what an interrupted stage has left of it.
+// Have returns the size of a payload that is in the set's directory already, verified, or opens what an interrupted
+// stage has left of it.
 func (f *files) Have(sum nxs.Digest) (io.ReadCloser, int64, error) {
 	name, is := f.begins[sum]
 	switch {
 	case !is:
-		return haveIn(f.fs, f.dir, f.head.Index, sum)
+		return nil, sizeIn(f.head.Index, sum), nil
 	case f.resume:
 		return begun(f.fs, name)
 	}
 	return nil, 0, nil
 }
 
-// Have opens a payload of a set that is on disk.
+// Have returns the size of a payload of a set that is on disk, and has just been verified.
 func (s stored) Have(sum nxs.Digest) (io.ReadCloser, int64, error) {
 	index, err := s.index()
 	if err != nil {
 		return nil, 0, err
 	}
-	return haveIn(s.fs, s.dir(), index, sum)
+	return nil, sizeIn(index, sum), nil
 }
 
-// haveIn opens a payload of a set in a directory.
-func haveIn(fsys durable.ReadFS, dir string, index nxs.Index, sum nxs.Digest) (io.ReadCloser, int64, error) {
+// sizeIn returns the size of a payload of a set; 0 if it has none with this digest.
+func sizeIn(index nxs.Index, sum nxs.Digest) int64 {
 	for _, entry := range index.Bundles {
 		if entry.PayloadSHA256 == sum {
-			return opened(fsys, payloadPath(dir, entry.Name), entry.PayloadSize)
+			return entry.PayloadSize
 		}
 	}
-	return nil, 0, nil
-}
-
-func opened(fsys durable.ReadFS, name string, size int64) (io.ReadCloser, int64, error) {
-	file, err := fsys.Open(name)
-	if err != nil {
-		return nil, 0, err
-	}
-	return file, min(size, file.Size()), nil
+	return 0
 }
 
 // begun opens the blocks of a payload that are there for certain: those before the one in which the file ends.

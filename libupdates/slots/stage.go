@@ -37,8 +37,9 @@ type StageOptions struct {
 
 // Here is what a sender need not send. It is of use until the stage ends.
 type Here interface {
-	// Have opens what the device has of the payload with a digest: nothing, its beginning, or all of it. Of these
-	// bytes only the number is certain. The caller closes what is not nil.
+	// Have returns how much the device has of the payload with a digest. If that is all of it, every byte was verified
+	// for this stage and none has to come (nxs.HeldError); from is nil. If it is the beginning, from has it, and of
+	// these bytes only the number is certain. The caller closes what is not nil.
 	Have(nxs.Digest) (from io.ReadCloser, size int64, err error)
 	// Expect begins to receive the patch that a delta of this set has for the payload with a digest. Index and
 	// signature of the delta are verified first, and then all bytes of the base. Refusals: InvalidSignature,

@@ -91,7 +91,8 @@ func (s *stream) next(in *incoming) (bundle *nxs.Bundle, made *nxs.DeltaBundle, 
 	return bundle, made, err
 }
 
-// copy receives one payload piece by piece. Its reader verifies the digest at its end.
+// copy receives one payload piece by piece. Its reader verifies the digest at its end. One that need not be stored need
+// not come.
 func (s *stream) copy(bundle *nxs.Bundle, in *incoming, payload durable.File, disk *behind) error {
 	for left := bundle.Entry.PayloadSize; ; {
 		piece, err := disk.piece()
@@ -107,9 +108,9 @@ func (s *stream) copy(bundle *nxs.Bundle, in *incoming, payload durable.File, di
 		if err := disk.write(payload, piece, n); err != nil {
 			return err
 		}
-		switch broken {
-		case nil:
-		case io.EOF:
+		switch {
+		case broken == nil:
+		case broken == io.EOF, broken == nxs.ErrHeld && payload == nil:
 			return nil
 		default:
 			return broken

@@ -40,8 +40,9 @@ func (s *Stage) ready(ctx context.Context) error {
 }
 
 // Reuse takes what the device has of a payload in place of the sender's next bytes, and returns how many bytes these
-// are: all of a payload that a slot holds, or the beginning that an interrupted stage has kept. They are verified like
-// bytes that come. It waits until the head of the set has been verified.
+// are: all of a payload that a slot holds, or the beginning that an interrupted stage has kept. The former were verified
+// when the stage began, the latter are verified like bytes that come. It waits until the head of the set has been
+// verified.
 func (s *Stage) Reuse(ctx context.Context, payload nxs.Digest) (size int64, err error) {
 	s.writing.Add(1) // the sender waits for us
 	defer s.writing.Add(-1)
@@ -52,12 +53,50 @@ func (s *Stage) Reuse(ctx context.Context, payload nxs.Digest) (size int64, err 
 		return 0, err
 	}
 	from, most, err := s.here.Have(payload)
-	if err != nil || from == nil {
+	switch {
+	case err != nil || most == 0:
 		return 0, err
+	case from == nil:
+		return most, s.hold(payload, most)
 	}
 	defer from.Close()
 	s.reusedBytes, err = s.copy(ctx, io.LimitReader(from, most))
 	return s.reusedBytes, err
+}
+
+// hold has the archive read on behind a payload that is held.
+func (s *Stage) hold(payload nxs.Digest, size int64) error {
+	select {
+	case s.held <- &nxs.HeldError{Payload: payload}:
+	case <-s.over:
+		return errOver
+	}
+	if _, err := s.in.Write(nil); err != nil {
+		return err
+	}
+	s.received.Add(size)
+	s.reusedBytes = size
+	return nil
+}
+
+// A feed is the archive of a stage as it comes. A write of no bytes stands for a payload that is held.
+type feed struct {
+	*io.PipeReader
+	held <-chan *nxs.HeldError
+}
+
+// Read implements io.Reader.
+func (f feed) Read(b []byte) (int, error) {
+	n, err := f.PipeReader.Read(b)
+	if n > 0 || err != nil {
+		return n, err
+	}
+	select {
+	case held := <-f.held:
+		return 0, held
+	default:
+		return 0, nil
+	}
 }
 
 // reusePiece is how much of a payload is read at once.

@@ -40,6 +40,7 @@ type Stage struct {
 	progress Progress
 	size     int64
 	in       *io.PipeWriter
+	held     chan *nxs.HeldError // what the next write stands for, which is of no bytes
 	cancel   context.CancelCauseFunc
 	received atomic.Int64  // bytes
 	writing  atomic.Int32  // chunks that are being taken
@@ -137,6 +138,7 @@ func (g *Staging) start(r Request, log journal) (*Stage, error) {
 		streams: make(chan struct{}),
 		begun:   make(chan struct{}),
 		file:    make(chan File, 1),
+		held:    make(chan *nxs.HeldError, 1),
 		over:    make(chan struct{}),
 	}
 	s.progress = noted{s, r.Progress}
@@ -197,7 +199,7 @@ func (s *Stage) receive(ctx context.Context, out *io.PipeReader) {
 	stop := context.AfterFunc(ctx, func() { out.CloseWithError(context.Cause(ctx)) })
 	defer stop()
 
-	what, serial, err := s.install(ctx, out)
+	what, serial, err := s.install(ctx, feed{out, s.held})
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		err = cause // the pipe's end is only how it was noticed
 	}
