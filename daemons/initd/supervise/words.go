@@ -43,7 +43,7 @@ func (c *child) relay(says io.ReadCloser, over chan<- words) {
 		}
 	}
 	if n > maxPassedOn {
-		fmt.Fprintf(c.Stderr, "initd: %s wrote %d lines more\n", c.spec.Name, n-maxPassedOn)
+		fmt.Fprintf(c.Stderr, "initd: %s wrote: and %d lines more\n", c.spec.Name, n-maxPassedOn)
 	}
 	over <- w
 	io.Copy(io.Discard, says) // after a line that is too long: a full pipe would block the daemon, a closed one kill it

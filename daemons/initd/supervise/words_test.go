@@ -59,7 +59,7 @@ func TestConsoleIsNotFlooded(t *testing.T) {
 		if len(lines) != c.shown || len((<-over).report) == 0 {
 			t.Errorf("of %d lines %d were shown, the last of which is %q", c.lines, len(lines), lines[len(lines)-1])
 		}
-		if want := "initd: execd wrote 4968 lines more"; c.lines == 5000 && lines[len(lines)-1] != want {
+		if want := "initd: execd wrote: and 4968 lines more"; c.lines == 5000 && lines[len(lines)-1] != want {
 			t.Errorf("got %q, want %q", lines[len(lines)-1], want)
 		}
 	}
