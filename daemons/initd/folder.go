@@ -1,7 +1,9 @@
 package initd
 
 import (
+	"bytes"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -156,6 +158,25 @@ func (f *folder) prepareRun() error {
 		}
 	}
 	return f.files.Mkdir(runDir)
+}
+
+// keepBytes has a file hold the data, durably. One that does already stays as it is: what is given at every start takes
+// no space, so a system whose disk is full starts.
+func (f *folder) keepBytes(name string, data []byte) error {
+	if kept, err := f.read(name, int64(len(data))+1); err == nil && bytes.Equal(kept, data) {
+		return nil
+	}
+	return durable.WriteFile(f.files, name, data)
+}
+
+// read returns a file's bytes, and no more than the limit.
+func (f *folder) read(name string, limit int64) ([]byte, error) {
+	file, err := f.files.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return io.ReadAll(io.LimitReader(io.NewSectionReader(file, 0, file.Size()), limit))
 }
 
 // prepareDir makes a folder if it is missing.

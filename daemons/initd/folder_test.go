@@ -316,3 +316,28 @@ func TestASharedSocketInTheFolder(t *testing.T) {
 		f.clear()
 	}
 }
+
+// Keys and a policy that are given at every start are written once, so that a start on a full disk needs no space.
+func TestWhatIsKeptIsNotWrittenAgain(t *testing.T) {
+	f := mustOpen(t, filepath.Join(t.TempDir(), "sys"), true)
+	defer f.clear()
+	text := []byte("# nothing is granted\n")
+	give := func() { must(t, errors.Join(f.addTrust(key().Text()), f.keepPolicy(text))) }
+	files := []string{keyFile(trust.RoleSystem, key()), policyFile}
+	give()
+	for _, name := range files {
+		before, err := os.Stat(f.at(name))
+		must(t, err)
+		give()
+		if after, err := os.Stat(f.at(name)); err != nil || !os.SameFile(before, after) {
+			t.Errorf("%s was written again: %v", name, err)
+		}
+		for _, other := range []string{"", "other", "other\n" + strings.Repeat("x", 100)} {
+			must(t, os.WriteFile(f.at(name), []byte(other), 0o600))
+			give()
+			if got, err := os.ReadFile(f.at(name)); err != nil || string(got) == other {
+				t.Errorf("%s holds %q: %v", name, got, err)
+			}
+		}
+	}
+}

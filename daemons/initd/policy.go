@@ -18,7 +18,6 @@ import (
 	"nexus/daemons/logclient"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
-	"nexus/libupdates/durable"
 	"nexus/libupdates/policy"
 	"nexus/libupdates/trust"
 )
@@ -69,14 +68,7 @@ func unbounded() string {
 }
 
 // readPolicy reads the policy's file, which may be anything.
-func (f *folder) readPolicy() ([]byte, error) {
-	file, err := f.files.Open(policyFile)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	return io.ReadAll(io.LimitReader(io.NewSectionReader(file, 0, file.Size()), policy.MaxText+1))
-}
+func (f *folder) readPolicy() ([]byte, error) { return f.read(policyFile, policy.MaxText+1) }
 
 // addPolicy makes the policy in a file the device's.
 func (f *folder) addPolicy(source string) error {
@@ -98,7 +90,7 @@ func (f *folder) addPolicy(source string) error {
 // keepPolicy makes a text the device's policy, durably. An empty text removes it.
 func (f *folder) keepPolicy(text []byte) error {
 	if len(text) > 0 {
-		return durable.WriteFile(f.files, policyFile, text)
+		return f.keepBytes(policyFile, text)
 	}
 	if err := f.files.RemoveAll(policyFile); err != nil {
 		return err

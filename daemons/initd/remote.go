@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -159,7 +158,7 @@ func (f *folder) deviceKey() (memory *os.File, public trust.PublicKey, err error
 	}
 	public = own.Public()
 	if err = f.makeWay(devicePublic, 0); err == nil {
-		err = durable.WriteFile(f.files, devicePublic, []byte(public.Text()+"\n"))
+		err = f.keepBytes(devicePublic, []byte(public.Text()+"\n"))
 	}
 	if err == nil {
 		memory, err = plat.Memory(deviceKeyFile)
@@ -171,14 +170,7 @@ func (f *folder) deviceKey() (memory *os.File, public trust.PublicKey, err error
 }
 
 // readDeviceKey reads the file of the device's key, which may be anything.
-func (f *folder) readDeviceKey() ([]byte, error) {
-	file, err := f.files.Open(deviceKey)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	return io.ReadAll(io.LimitReader(io.NewSectionReader(file, 0, file.Size()), maxDeviceKey))
-}
+func (f *folder) readDeviceKey() ([]byte, error) { return f.read(deviceKey, maxDeviceKey) }
 
 // maxDeviceKey is more than the text of a key has.
 const maxDeviceKey = 4096

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"nexus/libupdates/durable"
 	"nexus/libupdates/trust"
 )
 
@@ -30,7 +29,7 @@ func (f *folder) keepKey(role trust.Role, key trust.PublicKey) error {
 	if err := f.makeWay(name, 0); err != nil {
 		return err
 	}
-	return durable.WriteFile(f.files, name, []byte(key.String()+"\n"))
+	return f.keepBytes(name, []byte(key.String()+"\n"))
 }
 
 // dropKey removes the file of a key, durably.

@@ -17,6 +17,9 @@ const (
 	halfSize   = MaxCellValue + 4096
 )
 
+// MaxCopy is the maximum size of one copy, in bytes. What follows a shorter one is ignored.
+const MaxCopy = headerSize + MaxCellValue
+
 // A copyOf is one copy of a cell's value.
 type copyOf struct {
 	generation uint64 // incremented by each store

@@ -20,12 +20,15 @@ func WriteFile(fs FS, name string, data []byte) error {
 
 // Replace is WriteFile without the last step. After a power cut the file holds the old bytes or the new ones; SyncDir
 // of its directory makes the new ones durable. After an error the old content is still there.
-func Replace(fs FS, name string, data []byte) error {
+func Replace(fs FS, name string, data []byte) error { return ReplaceWithRoom(fs, name, data, 0) }
+
+// ReplaceWithRoom is Replace, and reserves space for the file to grow to that size where the file system can.
+func ReplaceWithRoom(fs FS, name string, data []byte, room int64) error {
 	temp := name + tempSuffix
 	if err := fs.RemoveAll(temp); err != nil {
 		return err
 	}
-	if err := writeSynced(fs, temp, data); err != nil {
+	if err := writeSynced(fs, temp, data, room); err != nil {
 		fs.RemoveAll(temp) // best effort: the first error is the one to report
 		return err
 	}
@@ -36,12 +39,17 @@ func Replace(fs FS, name string, data []byte) error {
 	return nil
 }
 
-func writeSynced(fs FS, name string, data []byte) error {
+func writeSynced(fs FS, name string, data []byte, room int64) error {
 	f, err := fs.Create(name, privatePerm)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
+	if room > 0 {
+		if err := f.Reserve(room); err != nil {
+			return err
+		}
+	}
 	if _, err := f.Write(data); err != nil {
 		return err
 	}

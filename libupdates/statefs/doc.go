@@ -4,7 +4,6 @@
 // Below the root of the folder:
 //
 //	statefs                   the version of this layout, as a value of version 1 (see value.go)
-//	statefs.reserve           space that is kept for the prefixes that must never find the disk full
 //	<prefix>/<key>.value      one value; a slash in a key is a plus sign in the name
 //	<prefix>/<key>.value.tmp  a value that is being written
 //

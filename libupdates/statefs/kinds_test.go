@@ -103,24 +103,22 @@ func TestAValueIsNotReadThroughALink(t *testing.T) {
 	wantRefusal(t, err, refusal.StateDamaged)
 }
 
-func TestTheLayoutsOwnFilesAreSetAside(t *testing.T) {
+func TestTheLayoutsOwnFileIsMadeAnew(t *testing.T) {
 	for kind, place := range intruders() {
-		for _, name := range []string{"statefs", "statefs.reserve"} {
-			t.Run(name+" "+kind, func(t *testing.T) {
-				dir, fsys := populatedDir(t)
-				replace(t, dir+"/"+name, place)
-				if err := statefs.Identify(fsys); err != nil {
-					t.Fatal(err)
-				}
-				open(t, fsys)
-				if info, err := os.Lstat(dir + "/" + name); err != nil || !info.Mode().IsRegular() {
-					t.Errorf("%s was not made anew: %v, %v", name, info, err)
-				}
-				for prefix := range statefs.Quotas() {
-					wantValue(t, open(t, fsys).Prefix(prefix), "key", prefix)
-				}
-			})
-		}
+		t.Run(kind, func(t *testing.T) {
+			dir, fsys := populatedDir(t)
+			replace(t, dir+"/statefs", place)
+			if err := statefs.Identify(fsys); err != nil {
+				t.Fatal(err)
+			}
+			open(t, fsys)
+			if info, err := os.Lstat(dir + "/statefs"); err != nil || !info.Mode().IsRegular() {
+				t.Errorf("it was not made anew: %v, %v", info, err)
+			}
+			for prefix := range statefs.Quotas() {
+				wantValue(t, open(t, fsys).Prefix(prefix), "key", prefix)
+			}
+		})
 	}
 }
 

@@ -11,15 +11,14 @@ const (
 	MaxKey   = 128
 	MaxValue = 128 << 10
 	MaxPage  = 256 // entries per List
-
-	reserveSize = 2 * (MaxValue + 4096) // two values and the space that their names may need
 )
 
 // A Quota limits a prefix.
 type Quota struct {
 	Bytes int64 // of keys and values together
 	Keys  int
-	// Reserved means that a put within the quota succeeds even if others have filled the disk.
+	// Reserved means that a key that was put before can be put again, with a value that is not shorter, even if others
+	// have filled the disk.
 	Reserved bool
 }
 

@@ -47,7 +47,8 @@ func (p *Prefix) Get(key string) ([]byte, error) {
 }
 
 // Put sets the value under the key in one step; Sync makes that durable. Refused as BadStateKey, ValueTooLarge,
-// QuotaExceeded or NoSpace. After an error the key has its old value.
+// QuotaExceeded or NoSpace. After an error the key has its old value. In a reserved prefix on a full disk, a value that
+// is not shorter than the old one is written over it: a cut, or an error of the disk, then leaves a damaged value.
 func (p *Prefix) Put(key string, value []byte) error {
 	if err := CheckKey(key); err != nil {
 		return err
@@ -61,9 +62,9 @@ func (p *Prefix) Put(key string, value []byte) error {
 		return err
 	}
 	raw := encodeValue(path.Join(p.name, key), value)
-	err := p.replace(key, raw)
+	err := p.replace(key, raw, p.room())
 	if refusal.Of(err) == refusal.NoSpace && p.quota.Reserved {
-		err = p.store.onReserve(func() error { return p.replace(key, raw) })
+		err = p.putOnFull(key, raw)
 	}
 	if err != nil {
 		return err
@@ -73,9 +74,9 @@ func (p *Prefix) Put(key string, value []byte) error {
 	return nil
 }
 
-// replace writes the file of a key. If something else has its name or the prefix's, or the prefix is gone, that is
-// repaired first.
-func (p *Prefix) replace(key string, raw []byte) error {
+// replace writes the file of a key, with room to grow to that size. If something else has its name or the prefix's, or
+// the prefix is gone, that is repaired first.
+func (p *Prefix) replace(key string, raw []byte, room int64) error {
 	if !p.inPlace() {
 		if _, err := p.store.seat(p.name); err != nil {
 			return err
@@ -87,7 +88,7 @@ func (p *Prefix) replace(key string, raw []byte) error {
 	if err := p.store.makeWay(p.file(key)); err != nil {
 		return err
 	}
-	err := durable.Replace(p.store.fs, p.file(key), raw)
+	err := durable.ReplaceWithRoom(p.store.fs, p.file(key), raw, room)
 	if !errors.Is(err, fs.ErrPermission) {
 		return err
 	}
@@ -100,7 +101,7 @@ func (p *Prefix) replace(key string, raw []byte) error {
 		return err
 	}
 	p.sizes, p.used = map[string]int64{}, 0
-	return errors.Join(p.store.fs.SyncDir(root), durable.Replace(p.store.fs, p.file(key), raw))
+	return errors.Join(p.store.fs.SyncDir(root), durable.ReplaceWithRoom(p.store.fs, p.file(key), raw, room))
 }
 
 // inPlace reports whether the prefix is still a folder. If a link has replaced it, nothing is read or written through

@@ -2,6 +2,7 @@ package statefs
 
 import (
 	"errors"
+	"slices"
 
 	"nexus/libupdates/durable"
 	"nexus/libupdates/refusal"
@@ -37,8 +38,15 @@ func (r *Record) Load(half int) ([]byte, error) {
 	return nil, err
 }
 
-// Store replaces a copy.
-func (r *Record) Store(half int, raw []byte) error { return r.Keys.Put(recordKeys()[half], raw) }
+// Store replaces a copy. On a full disk it pads the copy to the largest size of one, because only a value that is not
+// shorter than the old one can be put there.
+func (r *Record) Store(half int, raw []byte) error {
+	err := r.Keys.Put(recordKeys()[half], raw)
+	if refusal.Of(err) == refusal.NoSpace && len(raw) < durable.MaxCopy {
+		err = r.Keys.Put(recordKeys()[half], append(slices.Clone(raw), make([]byte, durable.MaxCopy-len(raw))...))
+	}
+	return err
+}
 
 // Sync makes all stores durable.
 func (r *Record) Sync() error { return r.Keys.Sync() }

@@ -66,10 +66,7 @@ func (s *Store) open() error {
 	if err := s.fs.SyncDir(root); err != nil {
 		return err
 	}
-	if err := s.keepReserve(); err != nil {
-		s.note("cannot reserve space for the boot record: %v", err)
-	}
-	return nil
+	return s.dropReserve()
 }
 
 // Prefix returns one prefix, or nil if it is not in Quotas.

@@ -85,7 +85,7 @@ func finds(t *testing.T, c Campaign) {
 	set.Version = oldSet
 	c.sets = append(c.sets[:0:0], &set, c.byVersion(otherSet), c.byVersion(activeSet))
 	u := users()[0]
-	r := c.cell(t, Cell{User: u, Time: atRest, Path: "state/statefs.reserve", Way: ways()[0]}, "wrong")
+	r := c.cell(t, Cell{User: u, Time: atRest, Path: "state/statefs", Way: ways()[0]}, "wrong")
 	if len(r.Wrong) == 0 || !strings.Contains(r.Wrong[0], "below the version floor") {
 		t.Errorf("found %q, want a set below the floor", r.Wrong)
 	}
