@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"io"
-	"runtime"
+	"runtime/debug"
 
 	"nexus/libupdates/refusal"
 )
@@ -68,7 +68,7 @@ func newMaker(before io.ReaderAt, oldSize int64, after io.ReaderAt, newSize int6
 	if err := m.find(is); err != nil {
 		return nil, err
 	}
-	runtime.GC() // the coder needs as much memory as the search for pieces, which is over
+	m.release() // the coder needs as much memory as the search for pieces, which is over
 	return m, readAll(m.fresh, after)
 }
 
@@ -95,17 +95,24 @@ func (m *maker) find(is *model) error {
 			return err
 		}
 		m.control.pieces, m.control.learned = match(indexOf(old), m.fresh), nil
-		runtime.GC() // the index is not needed while references are compared
+		m.release() // the index is not needed while references are compared
 		m.atlas = newAtlas(&m.control, &m.old.prog.space, &m.to)
 		var err error
 		if m.control.learned, err = m.learn(is); err != nil {
 			return err
 		}
 		m.atlas = newAtlas(&m.control, &m.old.prog.space, &m.to)
-		runtime.GC() // nor they while the index is
+		m.release() // nor are the references while there is an index
 		was, will = m.atlas.project, func(pos int64) int64 { return pos }
 	}
 	return nil
+}
+
+// release gives back memory that is not needed anymore, so that what comes next does not need it in addition.
+func (m *maker) release() {
+	if m.old.size+int64(len(m.fresh)) > 1<<20 {
+		debug.FreeOSMemory()
+	}
 }
 
 // blocks returns the blocks without their links.

@@ -16,7 +16,7 @@ type index struct {
 // Bounds of the search for a match.
 const (
 	seed    = 8  // bytes that are hashed
-	step    = 4  // a match of seed+step-1 bytes has a position that is known
+	step    = 6  // a match of seed+step-1 bytes has a position that is known
 	tries   = 24 // positions that are compared
 	plenty  = 48 // a match of so many bytes that goes on from the last one is not compared with others
 	surplus = 8  // a match elsewhere must have so many bytes more in common
