@@ -116,6 +116,9 @@ func (a *applier) block(link Link) (Link, error) {
 	}
 	next := r.link()
 	length := r.number(a.NewSize-a.at, "the length of a block's result")
+	if length == 0 {
+		r.fail("a block makes nothing")
+	}
 	a.runs = a.unpacker.part(r, a.runs, maxContent, "the corrections")
 	a.wrong = a.unpacker.part(r, a.wrong, maxContent, "the differences")
 	a.literals = a.unpacker.part(r, a.literals, maxContent, "the literals")

@@ -75,6 +75,7 @@ func TestRefusesNonsense(t *testing.T) {
 		"learned out of bounds":     {first(16, 16, append(onePiece(16, 0)[:6], numbers(1, 5, 1, 99)...)), good},
 		"result too long":           {first(16, 16, onePiece(16, 0)), body(17, nil, nil, nil)},
 		"result too short":          {first(16, 16, onePiece(16, 0)), body(15, nil, nil, nil)},
+		"a block of nothing":        {first(16, 16, onePiece(16, 0)), body(0, nil, nil, nil), good},
 		"no result":                 {first(16, 16, onePiece(16, 0))},
 		"literals too short":        {first(16, 16, onePiece(12, 0)), body(16, nil, nil, []byte("abc"))},
 		"literals too long":         {first(16, 16, onePiece(12, 0)), body(16, nil, nil, []byte("abcde"))},
