@@ -31,8 +31,20 @@ func unchanged(ts *testscript.TestScript, _ bool, args []string) {
 
 // state is every name, mode and content under the folder's durable part, and the status.
 func state(ts *testscript.TestScript) string {
+	out, err := durable(ts.Getenv("NX_DIR"))
+	ts.Check(err)
+	ts.Check(ts.Exec("nx", "status", "--json"))
+	var status map[string]any
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &status))
+	delete(status, "staging") // whether a stage is under way at this moment
+	raw, err := json.MarshalIndent(status, "", "  ")
+	ts.Check(err)
+	return out + string(raw) + "\n"
+}
+
+// durable is every name, mode and content of what a system keeps of its sets and its trust.
+func durable(root string) (string, error) {
 	var out strings.Builder
-	root := filepath.Join(ts.Getenv("NX_DIR"))
 	for _, part := range []string{"system", "trust"} {
 		err := filepath.WalkDir(filepath.Join(root, part), func(path string, entry fs.DirEntry, err error) error {
 			if err != nil {
@@ -59,14 +71,9 @@ func state(ts *testscript.TestScript) string {
 			fmt.Fprintln(&out, rel, info.Mode(), content)
 			return nil
 		})
-		ts.Check(err)
+		if err != nil {
+			return "", err
+		}
 	}
-	ts.Check(ts.Exec("nx", "status", "--json"))
-	var status map[string]any
-	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &status))
-	delete(status, "staging") // whether a stage is under way at this moment
-	raw, err := json.MarshalIndent(status, "", "  ")
-	ts.Check(err)
-	fmt.Fprintln(&out, string(raw))
-	return out.String()
+	return out.String(), nil
 }

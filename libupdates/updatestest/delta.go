@@ -13,16 +13,24 @@ import (
 // is old, else a patch on the bundle of the same name if that is smaller.
 func Delta(t testing.TB, key trust.Signer, version string, old, fresh []Made) []byte {
 	t.Helper()
+	var sources []nxs.DeltaSource
+	for _, b := range sorted(fresh) {
+		sources = append(sources, source(t, old, b))
+	}
+	return DeltaOf(t, key, version, fresh, sources)
+}
+
+// DeltaOf returns a delta to a set of bundles that makes them as the sources say, in the order of their names.
+func DeltaOf(t testing.TB, key trust.Signer, version string, fresh []Made, sources []nxs.DeltaSource) []byte {
+	t.Helper()
 	raw, err := Index(key, version, fresh...).Encode()
 	if err != nil {
 		t.Fatal(err)
 	}
 	head := &nxs.Head{Raw: raw, Digest: nxs.Sum(raw), Signature: signed(t, key, raw)}
 	x := nxs.DeltaIndex{Set: head.Digest}
-	var sources []nxs.DeltaSource
-	for _, b := range sorted(fresh) {
-		s := source(t, old, b)
-		sources, x.Makings = append(sources, s), append(x.Makings, s.Making)
+	for _, s := range sources {
+		x.Makings = append(x.Makings, s.Making)
 	}
 	rawDelta, err := x.Encode()
 	if err != nil {
