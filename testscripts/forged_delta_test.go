@@ -195,20 +195,20 @@ func TestForgedDeltas(t *testing.T) {
 
 // TestBaseChangesUnderAPatch: a base that changes after it was verified is never half used.
 func TestBaseChangesUnderAPatch(t *testing.T) {
-	r := newForgedRig(t, newFetchRig(t))
-	file, before := r.good(t), r.durable(t)
 	const place = "hello.nxb/payload.elf"
-	name := r.at("system/a/" + place)
+	r := newForgedRig(t, newFetchRig(t))
+	f, err := os.OpenFile(r.at("system/a/"+place), os.O_WRONLY, 0)
+	if err != nil {
+		t.Skipf("a payload cannot be written to here: %v", err)
+	}
+	defer f.Close()
+	file, before := r.good(t), r.durable(t)
 	r.strike(cell{daemon: "patchd", crash: crash{signal: syscall.SIGSTOP}})
 	update := r.start("update", file)
 	r.eventually("the place of the new payload", func() bool {
 		now, err := durable(r.dir)
 		return err == nil && strings.Count(now, place) > strings.Count(before, place)
 	})
-	f, err := os.OpenFile(name, os.O_WRONLY, 0)
-	if err != nil {
-		t.Skipf("the file system protects payloads: %v", err)
-	}
 	if _, err := f.WriteAt([]byte{^r.base[0]}, 0); err != nil {
 		t.Fatal(err)
 	}
@@ -217,7 +217,6 @@ func TestBaseChangesUnderAPatch(t *testing.T) {
 	if _, err := f.WriteAt(r.base[:1], 0); err != nil {
 		t.Fatal(err)
 	}
-	f.Close()
 	r.wantRefused(t, end, "digest-mismatch", "digest mismatch", before)
 	r.must("stage", file)
 }
