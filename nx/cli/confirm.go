@@ -11,18 +11,18 @@ import (
 
 // confirm asks whether something harmful is really meant, unless --yes was given. If there is no terminal to ask on, it
 // refuses.
-func (in *invocation) confirm(ctx context.Context, said bool, question string) error {
+func (t *terminal) confirm(ctx context.Context, said bool, question string) error {
 	switch {
 	case said:
 		return nil
-	case !in.host.Asks || in.json:
+	case !t.host.Asks || t.json:
 		return &failure{text: "nobody can be asked whether this is meant", reason: reasonUsage,
 			hint: "say so with --yes"}
 	}
-	fmt.Fprintf(in.host.Stderr, "%s [y/N] ", clean(question))
+	fmt.Fprintf(t.host.Stderr, "%s [y/N] ", clean(question))
 	answered := make(chan string, 1)
 	go func() {
-		line, _ := bufio.NewReader(in.host.Stdin).ReadString('\n')
+		line, _ := bufio.NewReader(t.host.Stdin).ReadString('\n')
 		answered <- line
 	}()
 	select {

@@ -118,19 +118,19 @@ func (in *invocation) cause(ctx context.Context, err error) (refusal.Reason, str
 func lost(err error) bool { return vat.Disconnected(err) || errors.Is(err, errGone) }
 
 // hint returns the advice for a reason, or "".
-func (in *invocation) hint(reason refusal.Reason) string {
-	nx := in.nx()
+func (t *target) hint(reason refusal.Reason) string {
+	nx := t.nx()
 	switch reason {
 	case refusal.NotGranted:
 		return "whoever runs the system decides what it gives to whom: `nx up --share ROLE=PATH`"
 	case refusal.NotRunning:
-		if in.socket != "" {
-			return "a system shares a socket while it runs with `nx up --share ROLE=" + in.socket + "`"
+		if t.socket != "" {
+			return "a system shares a socket while it runs with `nx up --share ROLE=" + t.socket + "`"
 		}
-		if in.remote.To != "" {
+		if t.remote.To != "" {
 			return "a device listens with `nx up --listen ADDR:PORT --operator KEY=ROLE`"
 		}
-		return "start it with `nx up --dir " + in.dir + "`"
+		return "start it with `nx up --dir " + t.dir + "`"
 	case refusal.Disconnected:
 		return "what it was asked for may be done nevertheless: `" + nx + " status` shows it"
 	case refusal.Quarantined:
@@ -166,27 +166,27 @@ func (in *invocation) hint(reason refusal.Reason) string {
 }
 
 // nx is the command for the system that was asked.
-func (in *invocation) nx() string {
+func (t *target) nx() string {
 	switch {
-	case in.remote.To != "":
-		return "nx --to " + in.remote.To
-	case in.socket != "":
-		return "nx --socket " + in.socket
+	case t.remote.To != "":
+		return "nx --to " + t.remote.To
+	case t.socket != "":
+		return "nx --socket " + t.socket
 	}
-	return "nx --dir " + in.dir
+	return "nx --dir " + t.dir
 }
 
 // report prints a failure: a line and its hint on stderr, and with --json an object on stdout.
-func (in *invocation) report(f *failure) {
-	fmt.Fprintf(in.host.Stderr, "nx: %s\n", f.text)
+func (t *terminal) report(f *failure) {
+	fmt.Fprintf(t.host.Stderr, "nx: %s\n", f.text)
 	for _, line := range f.words.lines() {
-		fmt.Fprintf(in.host.Stderr, "  %s\n", clean(line))
+		fmt.Fprintf(t.host.Stderr, "  %s\n", clean(line))
 	}
 	if f.hint != "" {
-		fmt.Fprintf(in.host.Stderr, "hint: %s\n", f.hint)
+		fmt.Fprintf(t.host.Stderr, "hint: %s\n", f.hint)
 	}
-	if in.json {
-		in.encode(struct {
+	if t.json {
+		t.encode(struct {
 			Error  string         `json:"error"`
 			Reason refusal.Reason `json:"reason"`
 			words

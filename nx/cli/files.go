@@ -109,8 +109,8 @@ func (v *catVerb) Run(ctx context.Context, in *invocation) error {
 }
 
 // showsToTerminal reports whether what the command writes is seen by people.
-func (in *invocation) showsToTerminal() bool {
-	out, is := in.host.Stdout.(*output)
+func (t *terminal) showsToTerminal() bool {
+	out, is := t.host.Stdout.(*output)
 	if !is {
 		return false
 	}

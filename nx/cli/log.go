@@ -243,11 +243,11 @@ func (f *follower) Records(_ context.Context, call journal.Follower_records) err
 func (f *follower) Shutdown() { close(f.gone) }
 
 // printMissed says that this process was too slow for some records, which logd could not keep for it.
-func (in *invocation) printMissed(n uint64) error {
-	if in.json {
-		return in.encode(missed{n})
+func (t *terminal) printMissed(n uint64) error {
+	if t.json {
+		return t.encode(missed{n})
 	}
-	_, err := fmt.Fprintf(in.host.Stderr, "nx: %d records came faster than they were taken, and were missed\n", n)
+	_, err := fmt.Fprintf(t.host.Stderr, "nx: %d records came faster than they were taken, and were missed\n", n)
 	return err
 }
 
@@ -257,15 +257,15 @@ type missed struct {
 }
 
 // printRecords prints a line per record: JSON with --json, else text.
-func (in *invocation) printRecords(records []record) error {
+func (t *terminal) printRecords(records []record) error {
 	for _, r := range records {
-		if in.json {
-			if err := in.encode(r); err != nil {
+		if t.json {
+			if err := t.encode(r); err != nil {
 				return err
 			}
 			continue
 		}
-		if _, err := fmt.Fprintln(in.host.Stdout, r.line()); err != nil {
+		if _, err := fmt.Fprintln(t.host.Stdout, r.line()); err != nil {
 			return err
 		}
 	}

@@ -58,9 +58,9 @@ func (*policyShowVerb) Run(ctx context.Context, in *invocation) error {
 }
 
 // warn says what is odd about a policy, on standard error.
-func (in *invocation) warn(warnings []string) {
+func (t *terminal) warn(warnings []string) {
 	for _, warning := range warnings {
-		fmt.Fprintf(in.host.Stderr, "note: %s\n", clean(warning))
+		fmt.Fprintf(t.host.Stderr, "note: %s\n", clean(warning))
 	}
 }
 

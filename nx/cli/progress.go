@@ -23,15 +23,15 @@ type progress interface {
 }
 
 // progress chooses how to show it: not at all with --json, as a bar on a terminal, else as lines.
-func (in *invocation) progress(file string) progress {
+func (t *terminal) progress(file string) progress {
 	name := clean(filepath.Base(file))
 	switch {
-	case in.json:
+	case t.json:
 		return silence{}
-	case in.host.Terminal:
-		return &bar{w: in.host.Stderr, name: name}
+	case t.host.Terminal:
+		return &bar{w: t.host.Stderr, name: name}
 	default:
-		return &lines{w: in.host.Stderr, name: name}
+		return &lines{w: t.host.Stderr, name: name}
 	}
 }
 

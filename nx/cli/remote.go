@@ -54,16 +54,16 @@ func (in *invocation) elsewhere(g grammar) (remoteFlags, error) {
 }
 
 // dialElsewhere connects to a system over the network.
-func (in *invocation) dialElsewhere(ctx context.Context) (guard.Stream, func() error, error) {
-	own, err := trust.LoadSigner(in.remote.Key, trust.NoPassphrase)
+func (t *target) dialElsewhere(ctx context.Context) (guard.Stream, func() error, error) {
+	own, err := trust.LoadSigner(t.remote.Key, trust.NoPassphrase)
 	if err != nil {
-		return nil, nil, fmt.Errorf("cannot use key %s: %w", trust.Shown(in.remote.Key), err)
+		return nil, nil, fmt.Errorf("cannot use key %s: %w", trust.Shown(t.remote.Key), err)
 	}
-	device, err := trust.ReadPublicKey(in.remote.DeviceKey)
+	device, err := trust.ReadPublicKey(t.remote.DeviceKey)
 	if err != nil {
-		return nil, nil, fmt.Errorf("cannot use device key %s: %w", trust.Shown(in.remote.DeviceKey), err)
+		return nil, nil, fmt.Errorf("cannot use device key %s: %w", trust.Shown(t.remote.DeviceKey), err)
 	}
-	conn, err := pinned.Dial(ctx, in.remote.To, own, device)
+	conn, err := pinned.Dial(ctx, t.remote.To, own, device)
 	var network net.Error
 	switch {
 	case errors.Is(err, pinned.ErrKey):

@@ -70,12 +70,22 @@ type grammar struct {
 
 // An invocation is one run of the command: which system it works on and how it prints.
 type invocation struct {
-	host   Host
+	terminal
+	target
+	goesOn bool // the system was still there when the verb failed
+}
+
+// A terminal is what the command prints to, and whom it asks.
+type terminal struct {
+	host Host
+	json bool
+}
+
+// A target is the system that the command works on.
+type target struct {
 	dir    string
 	socket string // of those the system shares; empty: the folder's own
 	remote remoteFlags
-	json   bool
-	goesOn bool // the system was still there when the verb failed
 }
 
 // Run runs the command with the arguments that follow its name and returns the exit status: 0 done, 1 refused or
@@ -83,7 +93,7 @@ type invocation struct {
 func Run(ctx context.Context, args []string, host Host) int {
 	out := &output{to: host.Stdout}
 	host.Stdout = out
-	in := &invocation{host: host, json: slices.Contains(args, "--json")}
+	in := &invocation{terminal: terminal{host: host, json: slices.Contains(args, "--json")}}
 	var g grammar
 	parsed, over, err := parse(&g, args, host)
 	switch {
@@ -177,21 +187,21 @@ func (in *invocation) shared(g grammar) string {
 }
 
 // place returns the name of the system's place, for messages.
-func (in *invocation) place() string {
-	if in.remote.To != "" {
-		return "at " + in.remote.To
+func (t *target) place() string {
+	if t.remote.To != "" {
+		return "at " + t.remote.To
 	}
-	if in.socket != "" {
-		return "at " + in.socket
+	if t.socket != "" {
+		return "at " + t.socket
 	}
-	return "in " + in.dir
+	return "in " + t.dir
 }
 
 // answer prints the result of a verb: a value with --json, else text.
-func (in *invocation) answer(value any, text func(w io.Writer)) error {
-	if !in.json {
-		text(in.host.Stdout)
+func (t *terminal) answer(value any, text func(w io.Writer)) error {
+	if !t.json {
+		text(t.host.Stdout)
 		return nil
 	}
-	return in.encode(value)
+	return t.encode(value)
 }

@@ -62,13 +62,13 @@ func (in *invocation) dial(ctx context.Context) (*session, error) {
 }
 
 // stream opens the connection to the system. refused returns why the system refused it, once it has ended.
-func (in *invocation) stream(ctx context.Context) (socket guard.Stream, refused func() error, err error) {
-	if in.remote.To != "" {
-		return in.dialElsewhere(ctx)
+func (t *target) stream(ctx context.Context) (socket guard.Stream, refused func() error, err error) {
+	if t.remote.To != "" {
+		return t.dialElsewhere(ctx)
 	}
-	path := in.socket
+	path := t.socket
 	if path == "" {
-		path = filepath.Join(in.dir, "control.sock")
+		path = filepath.Join(t.dir, "control.sock")
 	}
 	local, err := plat.DialPath(path)
 	switch {

@@ -69,7 +69,7 @@ func orDash(cell string) string {
 // encode prints a value as one line of JSON. The output may be a terminal, so unprintable characters in text from
 // elsewhere are escaped: JSON itself permits the control characters from U+007F on, and those that change the direction
 // of writing.
-func (in *invocation) encode(value any) error {
+func (t *terminal) encode(value any) error {
 	raw, err := json.Marshal(value)
 	if err != nil {
 		return err
@@ -87,6 +87,6 @@ func (in *invocation) encode(value any) error {
 		}
 	}
 	line.WriteByte('\n')
-	_, err = in.host.Stdout.Write(line.Bytes())
+	_, err = t.host.Stdout.Write(line.Bytes())
 	return err
 }

@@ -133,8 +133,8 @@ func rolled(r *rolledBack) error {
 }
 
 // note prints progress for people on stderr.
-func (in *invocation) note(format string, args ...any) {
-	if !in.json {
-		fmt.Fprintln(in.host.Stderr, clean(fmt.Sprintf(format, args...)))
+func (t *terminal) note(format string, args ...any) {
+	if !t.json {
+		fmt.Fprintln(t.host.Stderr, clean(fmt.Sprintf(format, args...)))
 	}
 }
