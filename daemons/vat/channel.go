@@ -202,6 +202,16 @@ func SetTexts(make func(int32) (capnp.TextList, error), texts []string) error {
 	return nil
 }
 
+// Give answers a call with one capability, which it takes over: alloc and set are those of the results.
+func Give[R any, C ~capnp.ClientKind](alloc func() (R, error), set func(R, C) error, give C) error {
+	res, err := alloc()
+	if err != nil {
+		capnp.Client(give).Release()
+		return err
+	}
+	return set(res, give)
+}
+
 // readOrigin reads where a client from outside comes from.
 func (e *grant) readOrigin(m endowment.Endowment) (err error) {
 	if e.Connection, err = m.Connection(); err != nil {
