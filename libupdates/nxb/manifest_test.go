@@ -15,6 +15,7 @@ import (
 	"nexus/capnpgen/manifest"
 	"nexus/libupdates/nxb"
 	"nexus/libupdates/refusal"
+	"nexus/libupdates/updatestest"
 )
 
 func full() nxb.Manifest {
@@ -266,31 +267,8 @@ func segmented(t testing.TB) []byte {
 // newer returns a valid manifest with a data word and a pointer after those of version 1.
 func newer(t testing.TB) []byte {
 	t.Helper()
-	msg, seg := capnp.NewSingleSegmentMessage(nil)
-	old, err := capnp.Unmarshal(crafted(t, func(manifest.BundleManifest) error { return nil }))
-	if err != nil {
-		t.Fatal(err)
-	}
-	from, err := old.Root()
-	if err != nil {
-		t.Fatal(err)
-	}
-	wide, err := capnp.NewRootStruct(seg, capnp.ObjectSize{DataSize: 24, PointerCount: 11})
-	if err == nil {
-		err = wide.CopyFrom(from.Struct())
-	}
-	if err == nil {
-		wide.SetUint64(16, 1<<63)
-		err = wide.SetText(10, "from the future")
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw, err := msg.Marshal()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return raw
+	return updatestest.Wider(t, crafted(t, func(manifest.BundleManifest) error { return nil }),
+		capnp.ObjectSize{DataSize: 24, PointerCount: 11})
 }
 
 func TestParseManifest(t *testing.T) {

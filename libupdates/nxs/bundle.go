@@ -125,8 +125,8 @@ func wrongSize(entry Entry, size int64) error {
 }
 
 // skipDir skips the optional directory entry before a bundle.
-func (r *Reader) skipDir(entry Entry) error {
-	h, err := r.header()
+func (s *entries) skipDir(entry Entry) error {
+	h, err := s.header()
 	if errors.Is(err, errEnd) {
 		return refusal.New(refusal.MissingEntry, "%s/%s is missing", entry.Name, nxb.ManifestFile)
 	}
@@ -134,11 +134,11 @@ func (r *Reader) skipDir(entry Entry) error {
 		return err
 	}
 	if !h.dir {
-		r.held = &ahead{header: h}
+		s.held = &ahead{header: h}
 		return nil
 	}
 	if h.name != entry.Name+nxb.Suffix+"/" {
-		return r.other(h, entry.Name+nxb.Suffix+"/"+nxb.ManifestFile)
+		return s.other(h, entry.Name+nxb.Suffix+"/"+nxb.ManifestFile)
 	}
 	return nil
 }
@@ -197,8 +197,8 @@ func listed(powers []string) string {
 }
 
 // due reads the next header, which must be that of the named file.
-func (r *Reader) due(name string) (header, error) {
-	h, err := r.header()
+func (s *entries) due(name string) (header, error) {
+	h, err := s.header()
 	switch {
 	case errors.Is(err, errEnd):
 		return h, refusal.New(refusal.MissingEntry, "%s is missing", shown(name))
@@ -207,30 +207,30 @@ func (r *Reader) due(name string) (header, error) {
 	case h.name == name:
 		return h, nil
 	}
-	return h, r.other(h, name)
+	return h, s.other(h, name)
 }
 
 // other returns the refusal for entry h, found where the entry due was expected. To tell a missing entry from a
 // misordered one it reads ahead; the archive is refused in either case.
-func (r *Reader) other(h header, due string) error {
-	switch at := r.place(h.name); {
+func (s *entries) other(h header, due string) error {
+	switch at := s.place(h.name); {
 	case at == unknown:
 		return refusal.New(refusal.UnexpectedEntry, "%s is not in the index", shown(h.name))
-	case at < r.place(due) && !h.dir:
+	case at < s.place(due) && !h.dir:
 		return refusal.New(refusal.DuplicateEntry, "duplicate entry %s", shown(h.name))
-	case r.comesLater(h, due):
+	case s.comesLater(h, due):
 		return refusal.New(refusal.MisorderedEntry, "%s is out of order: want %s", shown(h.name), shown(due))
 	}
 	return refusal.New(refusal.MissingEntry, "%s is missing", shown(due))
 }
 
 // comesLater reports whether an entry of this name follows h.
-func (r *Reader) comesLater(h header, name string) bool {
+func (s *entries) comesLater(h header, name string) bool {
 	for {
-		if r.in.skip(h.size) != nil {
+		if s.in.skip(h.size) != nil {
 			return false
 		}
-		next, err := r.header()
+		next, err := s.header()
 		if err != nil {
 			return false
 		}
@@ -245,13 +245,13 @@ func (r *Reader) comesLater(h header, name string) bool {
 const unknown = -1
 
 // place returns the position of an entry in the archive, or unknown.
-func (r *Reader) place(name string) int {
+func (s *entries) place(name string) int {
 	heads := []string{RootsName, IndexName, SignatureName, SignaturesName}
 	if at := slices.Index(heads, name); at >= 0 {
 		return at
 	}
 	bundle, file, _ := strings.Cut(name, nxb.Suffix+"/")
-	for i, e := range r.index.Bundles {
+	for i, e := range s.index.Bundles {
 		if e.Name != bundle {
 			continue
 		}

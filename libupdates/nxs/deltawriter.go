@@ -62,7 +62,7 @@ func (b DeltaSource) write(w io.Writer) error {
 func IsDelta(file io.ReaderAt, size int64) bool {
 	section := io.NewSectionReader(file, 0, size)
 	in := source{r: section, left: size, seeker: section}
-	r := Reader{in: in}
+	r := entries{in: in}
 	for range 5 { // at most four entries precede it
 		h, err := r.header()
 		switch {

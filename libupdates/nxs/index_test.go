@@ -354,31 +354,7 @@ func withEmptySegments(raw []byte, n int) []byte {
 // newer returns the index of the small set as a later version of the format might write it.
 func newer(t testing.TB) []byte {
 	t.Helper()
-	old, err := capnp.Unmarshal(smallIndex(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	from, err := old.Root()
-	if err != nil {
-		t.Fatal(err)
-	}
-	msg, seg := capnp.NewSingleSegmentMessage(nil)
-	wide, err := capnp.NewRootStruct(seg, capnp.ObjectSize{DataSize: 32, PointerCount: 6})
-	if err == nil {
-		err = wide.CopyFrom(from.Struct())
-	}
-	if err == nil {
-		wide.SetUint64(24, 1<<63)
-		err = wide.SetText(5, "from the future")
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw, err := msg.Marshal()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return raw
+	return updatestest.Wider(t, smallIndex(t), capnp.ObjectSize{DataSize: 32, PointerCount: 6})
 }
 
 // padded adds unused words to a message with one segment, for a total of size bytes.

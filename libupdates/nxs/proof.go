@@ -16,14 +16,14 @@ func (x Index) Claim() roots.Claim {
 }
 
 // lookAhead returns the next header and leaves it to be read again, as it does an error.
-func (r *Reader) lookAhead() *ahead {
-	if r.held != nil {
-		return r.held
+func (s *entries) lookAhead() *ahead {
+	if s.held != nil {
+		return s.held
 	}
-	before := r.in.left
-	h, err := r.header()
-	r.held = &ahead{h, err, before - r.in.left}
-	return r.held
+	before := s.in.left
+	h, err := s.header()
+	s.held = &ahead{h, err, before - s.in.left}
+	return s.held
 }
 
 // readRoots reads the roots before the index, if there are any.

@@ -48,16 +48,21 @@ func (h *Head) Proof() []byte { return slices.Concat(h.Signature, h.More) }
 // form of the index; then, entry by entry, name, order, size and digest, and that the manifest agrees with the index.
 // Nothing is read before all that precedes it has passed.
 type Reader struct {
-	in     source
-	size   int64
+	entries
 	limits Limits
 	verify VerifyFunc
 	roots  RootsFunc // nil: roots are skipped
-	index  Index
-	next   int      // position in the index of the next bundle
-	open   *payload // the last payload handed out
-	held   *ahead   // a header that was read ahead
-	err    error    // returned by all further calls
+	next   int       // position in the index of the next bundle
+	open   *payload  // the last payload handed out
+	err    error     // returned by all further calls
+}
+
+// entries are those of an archive, one after the other.
+type entries struct {
+	in    source
+	size  int64
+	index Index  // what may follow, once it is verified
+	held  *ahead // a header that was read ahead
 }
 
 // An ahead is a header that was read before its turn, or why it could not be, and how many bytes it took.
@@ -71,11 +76,10 @@ type ahead struct {
 func NewReader(r io.Reader, size int64, limits Limits, verify VerifyFunc) *Reader {
 	limits = Limits{Archive: min(limits.Archive, MaxPolicy), Payload: min(limits.Payload, MaxPolicy)}
 	return &Reader{
-		in:     source{r: r, left: size},
-		size:   size,
-		limits: limits,
-		verify: verify,
-		err:    errNotOpen,
+		entries: entries{in: source{r: r, left: size}, size: size},
+		limits:  limits,
+		verify:  verify,
+		err:     errNotOpen,
 	}
 }
 
@@ -223,11 +227,11 @@ func (r *Reader) checkSizes(index Index) error {
 }
 
 // left returns how many bytes of the archive have not had their turn.
-func (r *Reader) left() int64 {
-	if r.held != nil {
-		return r.in.left + r.held.size
+func (s *entries) left() int64 {
+	if s.held != nil {
+		return s.in.left + s.held.size
 	}
-	return r.in.left
+	return s.in.left
 }
 
 func (r *Reader) checkPayloadSize(e Entry) error {
@@ -239,8 +243,8 @@ func (r *Reader) checkPayloadSize(e Entry) error {
 }
 
 // checkRest refuses an archive of which more is left than its index allows.
-func (r *Reader) checkRest(most int64) error {
-	if left := r.left(); left > most {
+func (s *entries) checkRest(most int64) error {
+	if left := s.left(); left > most {
 		return refusal.New(refusal.TrailingData, "%d bytes follow in the archive, the index allows at most %d", left,
 			most)
 	}
@@ -249,20 +253,20 @@ func (r *Reader) checkRest(most int64) error {
 
 // short returns the refusal for an archive that is too small for its index: an entry is missing or smaller than the
 // index says, or the archive is cut off. It reads on to find out which; the archive is refused in any case.
-func (r *Reader) short(index Index) error {
+func (s *entries) short(index Index) error {
 	for _, e := range index.Bundles {
-		if err := r.skipDir(e); err != nil {
+		if err := s.skipDir(e); err != nil {
 			return err
 		}
 		for _, file := range []string{nxb.ManifestFile, nxb.PayloadFile} {
-			h, err := r.due(e.Name + nxb.Suffix + "/" + file)
+			h, err := s.due(e.Name + nxb.Suffix + "/" + file)
 			if err != nil {
 				return err
 			}
 			if file == nxb.PayloadFile && h.size != e.PayloadSize {
 				return wrongSize(e, h.size)
 			}
-			if err := r.in.skip(h.size); err != nil {
+			if err := s.in.skip(h.size); err != nil {
 				return err
 			}
 		}
@@ -271,13 +275,13 @@ func (r *Reader) short(index Index) error {
 }
 
 // header returns the next header, or the one that was read ahead.
-func (r *Reader) header() (header, error) {
-	if held := r.held; held != nil {
-		r.held = nil
+func (s *entries) header() (header, error) {
+	if held := s.held; held != nil {
+		s.held = nil
 		return held.header, held.err
 	}
 	var block [blockSize]byte
-	if err := r.in.full(block[:]); err != nil {
+	if err := s.in.full(block[:]); err != nil {
 		return header{}, err
 	}
 	if isZero(block[:]) {
@@ -290,30 +294,30 @@ func (r *Reader) header() (header, error) {
 var errEnd = errors.New("end of archive")
 
 // finish checks the end of the archive: two zero blocks, and nothing after them.
-func (r *Reader) finish() error {
-	h, err := r.header()
+func (s *entries) finish() error {
+	h, err := s.header()
 	switch {
 	case err == nil:
-		return r.surplus(h)
+		return s.surplus(h)
 	case !errors.Is(err, errEnd):
 		return err
 	}
 	var block [blockSize]byte
-	if err := r.in.full(block[:]); err != nil {
+	if err := s.in.full(block[:]); err != nil {
 		return err
 	}
 	if !isZero(block[:]) {
 		return bad("the end-of-archive marker has one zero block, want two")
 	}
-	if r.in.left > 0 {
-		return filled(r.in.left, r.size)
+	if s.in.left > 0 {
+		return filled(s.in.left, s.size)
 	}
-	return r.in.end()
+	return s.in.end()
 }
 
 // surplus returns the refusal for an entry after the last bundle.
-func (r *Reader) surplus(h header) error {
-	if r.place(h.name) == unknown {
+func (s *entries) surplus(h header) error {
+	if s.place(h.name) == unknown {
 		return refusal.New(refusal.UnexpectedEntry, "%s is not in the index", shown(h.name))
 	}
 	return refusal.New(refusal.DuplicateEntry, "duplicate entry %s", shown(h.name))

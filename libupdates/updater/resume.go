@@ -40,9 +40,9 @@ func (s *Stage) ready(ctx context.Context) error {
 }
 
 // Reuse takes what the device has of a payload in place of the sender's next bytes, and returns how many bytes these
-// are: all of a payload that a slot holds, or the beginning that an interrupted stage has kept. The former were verified
-// when the stage began, the latter are verified like bytes that come. It waits until the head of the set has been
-// verified.
+// are: all of a payload that a slot holds, or the beginning that an interrupted stage has kept. The former were
+// verified when the stage began, the latter are verified like bytes that come. It waits until the head of the set has
+// been verified.
 func (s *Stage) Reuse(ctx context.Context, payload nxs.Digest) (size int64, err error) {
 	s.writing.Add(1) // the sender waits for us
 	defer s.writing.Add(-1)
