@@ -150,6 +150,8 @@ func (t *target) hint(reason refusal.Reason) string {
 			" trust update`)"
 	case refusal.InvalidSignature:
 		return "it was changed after it was signed, or damaged on its way: get it again"
+	case refusal.StageInProgress:
+		return "wait until it has ended, or end it with `" + nx + " discard`"
 	case refusal.PolicyDenied:
 		return "`" + nx + " policy` shows what the device grants, `" + nx + " policy set FILE` replaces it"
 	case refusal.UnknownBundle:

@@ -121,7 +121,8 @@ func TestStageRefused(t *testing.T) {
 		why      [2]string
 		hint     string // DIR stands for the system's folder
 	}{
-		{"at once", "stageSystem", 0, [2]string{"stage-in-progress", "another stage is under way"}, ""},
+		{"at once", "stageSystem", 0, [2]string{"stage-in-progress", "another stage is under way"},
+			"hint: wait until it has ended, or end it with `nx --dir DIR discard`\n"},
 		{"in the end", "done", 0, digest, ""},
 		{"at the first byte", "done", 1, digest, ""},
 		{"half way", "done", 1 << 20, digest, ""},

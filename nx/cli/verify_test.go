@@ -27,7 +27,8 @@ func TestVerify(t *testing.T) {
 		t.Errorf("status shows no damage:\n%s", out)
 	}
 	p.refuses("scrub", "stage-in-progress", "another stage is under way")
-	p.nx("verify").want(t, 1, "", "nx: cannot verify slots: another stage is under way\n")
+	p.nx("verify").want(t, 1, "", "nx: cannot verify slots: another stage is under way\n"+
+		"hint: wait until it has ended, or end it with `nx --dir "+p.dir+" discard`\n")
 }
 
 // TestVerifySaysItOnce has the system say what was to be verified, as nx does.
