@@ -3,7 +3,7 @@
 # other machines. It holds UpdateStage and nothing that switches: a fetchd that was taken over can bring sets that
 # nobody signed, and they are refused.
 #
-# Holders: clients that may stage sets.
+# Holders: Fetcher: clients that may stage sets. AppFetcher: clients that may install apps.
 #
 # Class: blessed (the operator's program calls it). One call or answer is at most 4 MiB (daemons/vat).
 
@@ -30,6 +30,18 @@ interface Fetcher {
   # `stage-in-progress` while another fetch is running; as UpdateStage.stage and StageSink.done refuse; or for the
   # registry's fault, as `bad-registry`, `not-a-set`, `not-in-registry`, `registry-denied`, `registry-unavailable`,
   # `untrusted-registry` or `stalled`.
+}
+
+interface AppFetcher {
+  # Fetch sets of apps from a registry.
+
+  fetch @0 (reference :Text, progress :Update.StageProgress, upgrade :Bool, older :Bool) -> (app :Text,
+    staged :Update.StagedInfo, reusedBytes :UInt64, fetchedBytes :UInt64, refusal :Keystore.Refusal,
+    patchedBytes :UInt64, unpatched :List(Unpatched));
+  # Fetches the set at `reference` and stages it like Fetcher.fetch, for the package of apps that it is. `app` is the
+  # package: AppInstaller.open returns what can switch to the set. `progress`, `reusedBytes`, `fetchedBytes` and
+  # `patchedBytes` are those of Fetcher.fetch. Refused as UpdateStage.app refuses `upgrade` and `older`, and as AppInstaller.open refuses
+  # sets; as `not-granted` if this AppFetcher was made without that name.
 }
 
 struct Unpatched {

@@ -105,6 +105,9 @@ interface Operator {
 
   apps @23 () -> (installer :Update.AppInstaller);
   # Install, upgrade and uninstall apps. A role such as `apps:web.*` returns one for those names only.
+
+  fetchApps @24 () -> (fetcher :Fetch.AppFetcher);
+  # Have sets of apps fetched from a registry and staged; with such a role for those names only.
 }
 
 interface TrustEditor {

@@ -202,6 +202,13 @@ interface UpdateStage {
   # Waits until an operator calls UpdateRecovery.endStage, and is then refused as `cancelled`. For a sender that pauses
   # between stages of one archive: it learns that it must not go on. Refused as `stage-in-progress` while the right to
   # stage is reserved for operators. `forOperator`: see stage.
+
+  app @3 (name :Text, scope :Text, upgrade :Bool, older :Bool) -> (stage :UpdateStage, refusal :Keystore.Refusal);
+  # The package `name` of apps, for a client that may change it: what is staged there can be switched to by
+  # AppInstaller.open. `scope` is the part of the role `apps` that the client has, such as `web.*`; empty: all. With
+  # `upgrade` the package has to run, or it is refused as `unknown-app`; without it must not, or it is refused as
+  # `already-active`. `older` and all further refusals are those of AppInstaller.open. Only fetchd is believed; refused
+  # as `not-granted` to others.
 }
 
 interface StageProgress {

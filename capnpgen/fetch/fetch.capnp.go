@@ -443,6 +443,470 @@ func (p Fetcher_fetch_Results_Future) Refusal() keystore.Refusal_Future {
 	return keystore.Refusal_Future{Future: p.Future.Field(1, nil)}
 }
 
+type AppFetcher capnp.Client
+
+// AppFetcher_TypeID is the unique identifier for the type AppFetcher.
+const AppFetcher_TypeID = 0x9ebcbb7eb4a4aeeb
+
+func (c AppFetcher) Fetch(ctx context.Context, params func(AppFetcher_fetch_Params) error) (AppFetcher_fetch_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0x9ebcbb7eb4a4aeeb,
+			MethodID:      0,
+			InterfaceName: "fetch.capnp:AppFetcher",
+			MethodName:    "fetch",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 8, PointerCount: 2}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(AppFetcher_fetch_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return AppFetcher_fetch_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c AppFetcher) WaitStreaming() error {
+	return capnp.Client(c).WaitStreaming()
+}
+
+// String returns a string that identifies this capability for debugging
+// purposes.  Its format should not be depended on: in particular, it
+// should not be used to compare clients.  Use IsSame to compare clients
+// for equality.
+func (c AppFetcher) String() string {
+	return "AppFetcher(" + capnp.Client(c).String() + ")"
+}
+
+// AddRef creates a new Client that refers to the same capability as c.
+// If c is nil or has resolved to null, then AddRef returns nil.
+func (c AppFetcher) AddRef() AppFetcher {
+	return AppFetcher(capnp.Client(c).AddRef())
+}
+
+// Release releases a capability reference.  If this is the last
+// reference to the capability, then the underlying resources associated
+// with the capability will be released.
+//
+// Release will panic if c has already been released, but not if c is
+// nil or resolved to null.
+func (c AppFetcher) Release() {
+	capnp.Client(c).Release()
+}
+
+// Resolve blocks until the capability is fully resolved or the Context
+// expires.
+func (c AppFetcher) Resolve(ctx context.Context) error {
+	return capnp.Client(c).Resolve(ctx)
+}
+
+func (c AppFetcher) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Client(c).EncodeAsPtr(seg)
+}
+
+func (AppFetcher) DecodeFromPtr(p capnp.Ptr) AppFetcher {
+	return AppFetcher(capnp.Client{}.DecodeFromPtr(p))
+}
+
+// IsValid reports whether c is a valid reference to a capability.
+// A reference is invalid if it is nil, has resolved to null, or has
+// been released.
+func (c AppFetcher) IsValid() bool {
+	return capnp.Client(c).IsValid()
+}
+
+// IsSame reports whether c and other refer to a capability created by the
+// same call to NewClient.  This can return false negatives if c or other
+// are not fully resolved: use Resolve if this is an issue.  If either
+// c or other are released, then IsSame panics.
+func (c AppFetcher) IsSame(other AppFetcher) bool {
+	return capnp.Client(c).IsSame(capnp.Client(other))
+}
+
+// Update the flowcontrol.FlowLimiter used to manage flow control for
+// this client. This affects all future calls, but not calls already
+// waiting to send. Passing nil sets the value to flowcontrol.NopLimiter,
+// which is also the default.
+func (c AppFetcher) SetFlowLimiter(lim fc.FlowLimiter) {
+	capnp.Client(c).SetFlowLimiter(lim)
+}
+
+// Get the current flowcontrol.FlowLimiter used to manage flow control
+// for this client.
+func (c AppFetcher) GetFlowLimiter() fc.FlowLimiter {
+	return capnp.Client(c).GetFlowLimiter()
+}
+
+// A AppFetcher_Server is a AppFetcher with a local implementation.
+type AppFetcher_Server interface {
+	Fetch(context.Context, AppFetcher_fetch) error
+}
+
+// AppFetcher_NewServer creates a new Server from an implementation of AppFetcher_Server.
+func AppFetcher_NewServer(s AppFetcher_Server) *server.Server {
+	c, _ := s.(server.Shutdowner)
+	return server.New(AppFetcher_Methods(nil, s), s, c)
+}
+
+// AppFetcher_ServerToClient creates a new Client from an implementation of AppFetcher_Server.
+// The caller is responsible for calling Release on the returned Client.
+func AppFetcher_ServerToClient(s AppFetcher_Server) AppFetcher {
+	return AppFetcher(capnp.NewClient(AppFetcher_NewServer(s)))
+}
+
+// AppFetcher_Methods appends Methods to a slice that invoke the methods on s.
+// This can be used to create a more complicated Server.
+func AppFetcher_Methods(methods []server.Method, s AppFetcher_Server) []server.Method {
+	if cap(methods) == 0 {
+		methods = make([]server.Method, 0, 1)
+	}
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0x9ebcbb7eb4a4aeeb,
+			MethodID:      0,
+			InterfaceName: "fetch.capnp:AppFetcher",
+			MethodName:    "fetch",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.Fetch(ctx, AppFetcher_fetch{call})
+		},
+	})
+
+	return methods
+}
+
+// AppFetcher_fetch holds the state for a server call to AppFetcher.fetch.
+// See server.Call for documentation.
+type AppFetcher_fetch struct {
+	*server.Call
+}
+
+// Args returns the call's arguments.
+func (c AppFetcher_fetch) Args() AppFetcher_fetch_Params {
+	return AppFetcher_fetch_Params(c.Call.Args())
+}
+
+// AllocResults allocates the results struct.
+func (c AppFetcher_fetch) AllocResults() (AppFetcher_fetch_Results, error) {
+	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 24, PointerCount: 4})
+	return AppFetcher_fetch_Results(r), err
+}
+
+// AppFetcher_List is a list of AppFetcher.
+type AppFetcher_List = capnp.CapList[AppFetcher]
+
+// NewAppFetcher_List creates a new list of AppFetcher.
+func NewAppFetcher_List(s *capnp.Segment, sz int32) (AppFetcher_List, error) {
+	l, err := capnp.NewPointerList(s, sz)
+	return capnp.CapList[AppFetcher](l), err
+}
+
+type AppFetcher_fetch_Params capnp.Struct
+
+// AppFetcher_fetch_Params_TypeID is the unique identifier for the type AppFetcher_fetch_Params.
+const AppFetcher_fetch_Params_TypeID = 0xfbf16cb2c5abe79c
+
+func NewAppFetcher_fetch_Params(s *capnp.Segment) (AppFetcher_fetch_Params, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 8, PointerCount: 2})
+	return AppFetcher_fetch_Params(st), err
+}
+
+func NewRootAppFetcher_fetch_Params(s *capnp.Segment) (AppFetcher_fetch_Params, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 8, PointerCount: 2})
+	return AppFetcher_fetch_Params(st), err
+}
+
+func ReadRootAppFetcher_fetch_Params(msg *capnp.Message) (AppFetcher_fetch_Params, error) {
+	root, err := msg.Root()
+	return AppFetcher_fetch_Params(root.Struct()), err
+}
+
+func (s AppFetcher_fetch_Params) String() string {
+	str, _ := text.Marshal(0xfbf16cb2c5abe79c, capnp.Struct(s))
+	return str
+}
+
+func (s AppFetcher_fetch_Params) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (AppFetcher_fetch_Params) DecodeFromPtr(p capnp.Ptr) AppFetcher_fetch_Params {
+	return AppFetcher_fetch_Params(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s AppFetcher_fetch_Params) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s AppFetcher_fetch_Params) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s AppFetcher_fetch_Params) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s AppFetcher_fetch_Params) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s AppFetcher_fetch_Params) Reference() (string, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return p.Text(), err
+}
+
+func (s AppFetcher_fetch_Params) HasReference() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s AppFetcher_fetch_Params) ReferenceBytes() ([]byte, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return p.TextBytes(), err
+}
+
+func (s AppFetcher_fetch_Params) SetReference(v string) error {
+	return capnp.Struct(s).SetText(0, v)
+}
+
+func (s AppFetcher_fetch_Params) Progress() update.StageProgress {
+	p, _ := capnp.Struct(s).Ptr(1)
+	return update.StageProgress(p.Interface().Client())
+}
+
+func (s AppFetcher_fetch_Params) HasProgress() bool {
+	return capnp.Struct(s).HasPtr(1)
+}
+
+func (s AppFetcher_fetch_Params) SetProgress(v update.StageProgress) error {
+	if !v.IsValid() {
+		return capnp.Struct(s).SetPtr(1, capnp.Ptr{})
+	}
+	seg := s.Segment()
+	in := capnp.NewInterface(seg, seg.Message().CapTable().Add(capnp.Client(v)))
+	return capnp.Struct(s).SetPtr(1, in.ToPtr())
+}
+
+func (s AppFetcher_fetch_Params) Upgrade() bool {
+	return capnp.Struct(s).Bit(0)
+}
+
+func (s AppFetcher_fetch_Params) SetUpgrade(v bool) {
+	capnp.Struct(s).SetBit(0, v)
+}
+
+func (s AppFetcher_fetch_Params) Older() bool {
+	return capnp.Struct(s).Bit(1)
+}
+
+func (s AppFetcher_fetch_Params) SetOlder(v bool) {
+	capnp.Struct(s).SetBit(1, v)
+}
+
+// AppFetcher_fetch_Params_List is a list of AppFetcher_fetch_Params.
+type AppFetcher_fetch_Params_List = capnp.StructList[AppFetcher_fetch_Params]
+
+// NewAppFetcher_fetch_Params creates a new list of AppFetcher_fetch_Params.
+func NewAppFetcher_fetch_Params_List(s *capnp.Segment, sz int32) (AppFetcher_fetch_Params_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 8, PointerCount: 2}, sz)
+	return capnp.StructList[AppFetcher_fetch_Params](l), err
+}
+
+// AppFetcher_fetch_Params_Future is a wrapper for a AppFetcher_fetch_Params promised by a client call.
+type AppFetcher_fetch_Params_Future struct{ *capnp.Future }
+
+func (f AppFetcher_fetch_Params_Future) Struct() (AppFetcher_fetch_Params, error) {
+	p, err := f.Future.Ptr()
+	return AppFetcher_fetch_Params(p.Struct()), err
+}
+func (p AppFetcher_fetch_Params_Future) Progress() update.StageProgress {
+	return update.StageProgress(p.Future.Field(1, nil).Client())
+}
+
+type AppFetcher_fetch_Results capnp.Struct
+
+// AppFetcher_fetch_Results_TypeID is the unique identifier for the type AppFetcher_fetch_Results.
+const AppFetcher_fetch_Results_TypeID = 0xfa56c15e89a827ac
+
+func NewAppFetcher_fetch_Results(s *capnp.Segment) (AppFetcher_fetch_Results, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 24, PointerCount: 4})
+	return AppFetcher_fetch_Results(st), err
+}
+
+func NewRootAppFetcher_fetch_Results(s *capnp.Segment) (AppFetcher_fetch_Results, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 24, PointerCount: 4})
+	return AppFetcher_fetch_Results(st), err
+}
+
+func ReadRootAppFetcher_fetch_Results(msg *capnp.Message) (AppFetcher_fetch_Results, error) {
+	root, err := msg.Root()
+	return AppFetcher_fetch_Results(root.Struct()), err
+}
+
+func (s AppFetcher_fetch_Results) String() string {
+	str, _ := text.Marshal(0xfa56c15e89a827ac, capnp.Struct(s))
+	return str
+}
+
+func (s AppFetcher_fetch_Results) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (AppFetcher_fetch_Results) DecodeFromPtr(p capnp.Ptr) AppFetcher_fetch_Results {
+	return AppFetcher_fetch_Results(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s AppFetcher_fetch_Results) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s AppFetcher_fetch_Results) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s AppFetcher_fetch_Results) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s AppFetcher_fetch_Results) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s AppFetcher_fetch_Results) App() (string, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return p.Text(), err
+}
+
+func (s AppFetcher_fetch_Results) HasApp() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s AppFetcher_fetch_Results) AppBytes() ([]byte, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return p.TextBytes(), err
+}
+
+func (s AppFetcher_fetch_Results) SetApp(v string) error {
+	return capnp.Struct(s).SetText(0, v)
+}
+
+func (s AppFetcher_fetch_Results) Staged() (update.StagedInfo, error) {
+	p, err := capnp.Struct(s).Ptr(1)
+	return update.StagedInfo(p.Struct()), err
+}
+
+func (s AppFetcher_fetch_Results) HasStaged() bool {
+	return capnp.Struct(s).HasPtr(1)
+}
+
+func (s AppFetcher_fetch_Results) SetStaged(v update.StagedInfo) error {
+	return capnp.Struct(s).SetPtr(1, capnp.Struct(v).ToPtr())
+}
+
+// NewStaged sets the staged field to a newly
+// allocated update.StagedInfo struct, preferring placement in s's segment.
+func (s AppFetcher_fetch_Results) NewStaged() (update.StagedInfo, error) {
+	ss, err := update.NewStagedInfo(capnp.Struct(s).Segment())
+	if err != nil {
+		return update.StagedInfo{}, err
+	}
+	err = capnp.Struct(s).SetPtr(1, capnp.Struct(ss).ToPtr())
+	return ss, err
+}
+
+func (s AppFetcher_fetch_Results) ReusedBytes() uint64 {
+	return capnp.Struct(s).Uint64(0)
+}
+
+func (s AppFetcher_fetch_Results) SetReusedBytes(v uint64) {
+	capnp.Struct(s).SetUint64(0, v)
+}
+
+func (s AppFetcher_fetch_Results) FetchedBytes() uint64 {
+	return capnp.Struct(s).Uint64(8)
+}
+
+func (s AppFetcher_fetch_Results) SetFetchedBytes(v uint64) {
+	capnp.Struct(s).SetUint64(8, v)
+}
+
+func (s AppFetcher_fetch_Results) Refusal() (keystore.Refusal, error) {
+	p, err := capnp.Struct(s).Ptr(2)
+	return keystore.Refusal(p.Struct()), err
+}
+
+func (s AppFetcher_fetch_Results) HasRefusal() bool {
+	return capnp.Struct(s).HasPtr(2)
+}
+
+func (s AppFetcher_fetch_Results) SetRefusal(v keystore.Refusal) error {
+	return capnp.Struct(s).SetPtr(2, capnp.Struct(v).ToPtr())
+}
+
+// NewRefusal sets the refusal field to a newly
+// allocated keystore.Refusal struct, preferring placement in s's segment.
+func (s AppFetcher_fetch_Results) NewRefusal() (keystore.Refusal, error) {
+	ss, err := keystore.NewRefusal(capnp.Struct(s).Segment())
+	if err != nil {
+		return keystore.Refusal{}, err
+	}
+	err = capnp.Struct(s).SetPtr(2, capnp.Struct(ss).ToPtr())
+	return ss, err
+}
+
+func (s AppFetcher_fetch_Results) PatchedBytes() uint64 {
+	return capnp.Struct(s).Uint64(16)
+}
+
+func (s AppFetcher_fetch_Results) SetPatchedBytes(v uint64) {
+	capnp.Struct(s).SetUint64(16, v)
+}
+
+func (s AppFetcher_fetch_Results) Unpatched() (Unpatched_List, error) {
+	p, err := capnp.Struct(s).Ptr(3)
+	return Unpatched_List(p.List()), err
+}
+
+func (s AppFetcher_fetch_Results) HasUnpatched() bool {
+	return capnp.Struct(s).HasPtr(3)
+}
+
+func (s AppFetcher_fetch_Results) SetUnpatched(v Unpatched_List) error {
+	return capnp.Struct(s).SetPtr(3, v.ToPtr())
+}
+
+// NewUnpatched sets the unpatched field to a newly
+// allocated Unpatched_List, preferring placement in s's segment.
+func (s AppFetcher_fetch_Results) NewUnpatched(n int32) (Unpatched_List, error) {
+	l, err := NewUnpatched_List(capnp.Struct(s).Segment(), n)
+	if err != nil {
+		return Unpatched_List{}, err
+	}
+	err = capnp.Struct(s).SetPtr(3, l.ToPtr())
+	return l, err
+}
+
+// AppFetcher_fetch_Results_List is a list of AppFetcher_fetch_Results.
+type AppFetcher_fetch_Results_List = capnp.StructList[AppFetcher_fetch_Results]
+
+// NewAppFetcher_fetch_Results creates a new list of AppFetcher_fetch_Results.
+func NewAppFetcher_fetch_Results_List(s *capnp.Segment, sz int32) (AppFetcher_fetch_Results_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 24, PointerCount: 4}, sz)
+	return capnp.StructList[AppFetcher_fetch_Results](l), err
+}
+
+// AppFetcher_fetch_Results_Future is a wrapper for a AppFetcher_fetch_Results promised by a client call.
+type AppFetcher_fetch_Results_Future struct{ *capnp.Future }
+
+func (f AppFetcher_fetch_Results_Future) Struct() (AppFetcher_fetch_Results, error) {
+	p, err := f.Future.Ptr()
+	return AppFetcher_fetch_Results(p.Struct()), err
+}
+func (p AppFetcher_fetch_Results_Future) Staged() update.StagedInfo_Future {
+	return update.StagedInfo_Future{Future: p.Future.Field(1, nil)}
+}
+func (p AppFetcher_fetch_Results_Future) Refusal() keystore.Refusal_Future {
+	return keystore.Refusal_Future{Future: p.Future.Field(2, nil)}
+}
+
 type Unpatched capnp.Struct
 
 // Unpatched_TypeID is the unique identifier for the type Unpatched.
@@ -552,49 +1016,69 @@ func (p Unpatched_Future) Refusal() keystore.Refusal_Future {
 	return keystore.Refusal_Future{Future: p.Future.Field(1, nil)}
 }
 
-const schema_d22f467a028bf592 = "x\xda|R\xcfK\x14a\x18~\x9e\xef\x9bo7k" +
-	"\xb3\xfd\x9a9t\xcaC\x06\x16d\xfe\xe8Pb\xa8{" +
-	"0\xe8\xb4\x9f\x11R\x87`t\xbeU\xc2\xb6ef\xb7" +
-	"\xb0K\xdd\x8b\x0e\xd1EJ\xc8\xd4\x90@\xb0,P\xe8" +
-	" E\xc7\x0a\xa2\xfe\x80\xe8\xe0\xc5k\xe7\x89o\xc5\xdd" +
-	"\x0d\xc2\xdb\xcc3\xcf;\xcf\x8f\xf7\xedY\xe4\xb0\xd7{" +
-	"x;\x03a\x8a*\x93\xf6\xee\x9c8>|\xe3\xe4#" +
-	"\x98\x80\x12P2\x0b\xf4_\x93G\x09\xf6\x87r\x9c`" +
-	"\xfa`\xab{\x81\xdf\xd6\x97\xa0\x03\x02J8\xc6\x17\xef" +
-	" A\xff\xa7w\x17L_gJc\x1f\x97\xd7\xdfC" +
-	"\xe7\x98>\xf9\xf3P\xdc\x1b=\xfb}\x97\xe8_Po" +
-	"\xfd\x11\xe5\x9e.*\xc7\xddn\x7f\xf5\xec\xab\xed\xfc\x05" +
-	"\x9d\x93M.\xe8\xcf\xa9\x97\xfeB\x9d8\xaf.\xf9\x9f" +
-	"U\x16ki\xc9V'\xa7\xbb'CY)W\x06F" +
-	"\xdd\x8b\x8d\xbb\xeb`\xe7\x98Mj3U&\xe6\x98\xf4" +
-	"\x00\x8f\x80\x9e\x1b\x00\xccSI\xf3B\x90\x0c\xe8\xb0\xf9" +
-	"\x09\xc0<\x974+\x82Z0\xa0\x00\xf4\xf2M\xc0," +
-	"I\x9a5A-Y\x0f\xaeW\x0b\x80Y\x914\xef\x04" +
-	"\xb5'\x02z\x80~\xe3\x98k\x92\xe6\x83\xa0V\"\xa0" +
-	"\x02\xf4\xe6\x18`6$\xcd\x0f\xc1\xa1\xa4\x1aN\xd9\x88" +
-	"\xf9\xb4\xab\x90\xe9;?\xbe\xba\x05\x90y0\x8dm-" +
-	"\xb1Qa\x16\xd9\xaaM\xd8\x06\xc16p7\x91\x8d\x0a" +
-	"82\xdb\x02\xdf\x8fm\xa9\x96\x843\xcc\xa7#;\x1b" +
-	"\xa7\x0f\xdd\x89\x16\xf7~S\x09\xff7\x90\xd6\xca\xbb\x1f" +
-	"\xc0\x88\xed`Q\x92\xf9\xe6\x1e@\x07\xeeW_1\x8c" +
-	"\xc3[\x09`\x0e4\xea;\xe5buI\x9as\x82z" +
-	"\xaf\xbf\xde\xcb\x80\xe9\x914\x83\xc2E*\xd9\xd8\x96'" +
-	"A\xcb\x1c\x04s\xce_|{*\xb6I\x02\x80:\x1d" +
-	"\xdc\xfct\xe5\xf7\xe3\xeb\xeb\xce\x81nq@\xe7\xe0j" +
-	"\xb9\x12v\xd4\xd3\x14\xc9Va\xb7\xb7NI\xd3\xd3\"" +
-	"|\xa6\xd0t34Q+G3\x0d\xcd}\xda\xfaG" +
-	"\xcf%\xceN\xdb\xd8\xa9yR\x01\x8dK\xe6\xde\xd5k" +
-	"\xdd\x07\xa1U\xb6\xa3>8\xcc\"\xf97\x00\x00\xff\xff" +
-	"\xe3\xc6\xc3\xe3"
+const schema_d22f467a028bf592 = "x\xda\xd4\x93_h\x1cU\x14\xc6\xbf\xef\xde\x9d\x19\xab" +
+	"\xb1\xdd\xeb,\xe8\x83\x18\xa8\x11k\xc1\x98\xa4\x0aZ\x0a" +
+	"I\x17LA\x10\xf6DjQ\xb48\xcd\xde\xa4\xcaf" +
+	";\xce\xec\xaa\x15\xb5\xbe\x8abA|\x11\xab\xf8'\x95" +
+	"\xa0V\xda&\x85F#\xc4?\x85\xbe\xa8\xad(X\xd0" +
+	"\x07\x11\xc9\x83\x05\x11\xec\x8b\"#w\x97\x9dLk\xa9" +
+	"\xe0\x9bo3w\xce\x9cs\xbe\xdf\xf7\xdd\xa1\xfdj\xac" +
+	"4|\xe5\xaf\x01\x94<\xe0\xf9\xd9\xf0\xd9\xeb\xaf\x1b\xdb" +
+	"y\xc3\x0b\x90\x0a5\xe0\xe9\x00\xd8\xf4\x83\xbe\x8a\xe0\xa6" +
+	"\x9f\xf5\x0e\x82\xd9/\x1f\xcc.<\xf3\xd1\xd2\xeb0}" +
+	":{\xe9\xdc\xf3\xea\xc9\xf1[\xbe\x06\x18\x8a\xf7ax" +
+	"\x9f\x17\x00\xe1vo[\xf8\xb4{\xca\x9e]\x1e|\x93" +
+	"_\xcd\xcf\xc2T\x08x\xca\xb5\xb3\xde\xe5\x04\xc3\x19\xef" +
+	"q0{\xd7\x9f\x9a\xf8\xf4\xe0\xfc1\x98>\xaev\xeb" +
+	"\x14\x86\xa7\xbd\xa3\xe1\x99N\xc3o;\xb5+k\xdfy" +
+	"\xf5K;\xf0\xe3?&\x0f\xfbo\x85w\xf8\xae\xf06" +
+	"\x7f[\xf8\xa0{\xca\xde\xbfq\xee\xb9\x9d\x9f\xdc\xfb\x07" +
+	"\xe4\xea\x8e\x92\x92\x1b}\xa7\xbf\xd1)\xb9\xdb\xdf\xef\x94" +
+	"\x1cXy\xef\xc4\xd1\xc6o\x7f\xba\x92|\xbbs\xc1z" +
+	"\xb7\xdd_\xc1\x0a\x8edS\xb65\xb9{p2\xd2q" +
+	"3\xde<\xee^l2\xd89\x1c\x98\xb0i\xbb\xd1b" +
+	"*\xd7\xe8\x12P\"`^\xd9\x0c\xc8\xcb\x9a\xf2\x86\"" +
+	"Yq=\xcdk\xbb\x009\xa0)s\x8aF\xb1B\x05" +
+	"\x98\x83\x8f\x002\xab)\x87\x15\x8df\x07\xb59T\x05" +
+	"dNS\x16\x14MIUX\x02\xcc\x11WyXS" +
+	"\x96\x14\x8d\xa7*\xf4\x00\xb38\x01\xc8qM\xf9Fq" +
+	"4mE\xd3\xb6\xcer\xb6\xa1\xea\x8f\xdc\xbe\xe3\xd02" +
+	"@\x96\xc1,\xb1\xed\xd4\xd6\xab{\x11\xb4l\xca5P" +
+	"\\\x03v\x15\xd9z\x15\xeb\xf6\x16\x8e\xf7%v\xaa\x9d" +
+	"F\x0d\x96\xb3\xadg\x8fo\xbc\xe2\xb1\xfa\xdb\xbd6q" +
+	"t\xb1\x1f\xb2v\xb3\xfb\x01\xacs-X\xd3dy\xd5" +
+	"L\xd0\x1d\xe6\xf8\xe8\xf0m\x8d\xe3\xf1\xd1.\xc2\x1a)" +
+	"%\xed\x01\xb9\x05\xec\xd9e\xcc\x08\x94\xf1\x82\xfe\xce\xbf" +
+	"c\xac\x91\x97r\xa1\x16%\xd1L\x0a\xc8e\xb9\x0b7" +
+	"9:\x1b4\xe5VE\xd3\xb3a\xf8.@\x864e" +
+	"\x8brd\xa6lb\x9b\x93\xa0e\x1f\x14\xfb\x9c\xccd" +
+	"\xcftb\xd3\x14\x00M\xb6e\xf1\xb3{~z\xf1\xfe" +
+	"y'\xc4\\(d{3\x8e\xfa;P\x9c\x8e\xc2`" +
+	"g\xff\x80\xa6\x0c\x15\x06\xdf\\]\xddftW\xbbY" +
+	"o\xe43/\x01\xfd\xbcyNqp\x1e\xb5\xde\xadb" +
+	"\xef\xba\xfe+5\x07\xff\xc2\xf8\xaek7Z\xa9\\\x9b" +
+	"\xef\x7fl}!k\xbd\xfd\x17\x9d\xa8\x05MYV\xa4" +
+	"\xea\xc6\xf7c\x97\xe9%M9Y\x88\xef\x09\x97\xd4\xcf" +
+	"5\xe5T!\xbe_8\xf5'\xbbI\xcd\xe3{\xdaU" +
+	"\x9e\xd2\x94\xef\x15\x8d\xaf+\xf4\x01s\xc6\xb9\xf6\x9d\xa6" +
+	"\xfc\xae\x18Dq\xdc\x83\xf4\xbf\xc8\xf7\xc5\x11\xd7\xa2$" +
+	"\x88fR)\xe7\x84#'\xf2!Mi\x14\x08?\xec" +
+	"\xa2\xb9[SZ\xab\x84\x1fu\xdc\x1a\x9a\xf2D\x81p" +
+	"{\x04\x90XS\x9e\xfa/\x19\xde\xd7\x8e\xa7\x93\xa8n" +
+	"I(\x12\xec\xdf\xd3\xa8\xdb\xa4\xf7\xf6w\x00\x00\x00\xff" +
+	"\xff\xf0+\x7f\x0d"
 
 func RegisterSchema(reg *schemas.Registry) {
 	reg.Register(&schemas.Schema{
 		String: schema_d22f467a028bf592,
 		Nodes: []uint64{
 			0x8c255e401e23ec31,
+			0x9ebcbb7eb4a4aeeb,
 			0xa4b3cf01a12ec080,
 			0xb5b3a5c2526606aa,
 			0xe12465ce9ba60ee7,
+			0xfa56c15e89a827ac,
+			0xfbf16cb2c5abe79c,
 		},
 		Compressed: true,
 	})
