@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"sort"
+	"strings"
 
 	godigest "github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -61,6 +63,18 @@ func (c *Client) manifest(ctx context.Context, reference string) ([]byte, error)
 		err = refusal.New(refusal.BadRegistry, "its manifest is not the one that was asked for")
 	}
 	return raw, err
+}
+
+// Bundles returns the names of the bundles that the registry says the set has, in byte order.
+func (s *Set) Bundles() []string {
+	var names []string
+	for _, e := range s.Entries {
+		if bundle, is := strings.CutSuffix(e.Name, nxb.Suffix+"/"+nxb.ManifestFile); is {
+			names = append(names, bundle)
+		}
+	}
+	sort.Strings(names)
+	return names
 }
 
 // CheckIndex refuses a set whose payloads are not those of its signed index, before any of them is fetched.

@@ -225,7 +225,7 @@ func TestFetchOfAPatchIsResumedByTheNext(t *testing.T) {
 		},
 	} {
 		t.Logf("interruption %d", i)
-		r.interruptStage(l, news/4, reference(l.Host(), all[1]), interrupt)
+		r.interruptStage(l, news/4, "stage", reference(l.Host(), all[1]), interrupt)
 	}
 	var got fetched
 	if err := r.ask(&got, "stage", reference(l.Host(), all[1])); err != nil {

@@ -92,6 +92,61 @@ func TestFetch(t *testing.T) {
 	}
 }
 
+// TestFetchOfApps installs an app from a registry and upgrades it, of which what the device has is not fetched again.
+// What is not for the verb, the role or the route is refused, and leaves nothing.
+func TestFetchOfApps(t *testing.T) {
+	for _, kind := range ocitest.Kinds() {
+		t.Run(string(kind), func(t *testing.T) {
+			registry := ocitest.Start(t, kind, ocitest.Options{})
+			reference := func(version string) string { return fmt.Sprintf("oci://%s/big:%s", registry.Host, version) }
+			for _, version := range []string{"3.0.0", "3.1.0"} {
+				push(t, big(t, version, 3<<20), reference(version))
+			}
+			web := filepath.Join(t.TempDir(), "web.sock")
+			r := newFetchRig(t, "--share", "apps:web*="+web)
+			if end := r.nx("install", reference("3.0.0")); end.reason != "untrusted-publisher" {
+				t.Errorf("a key for the system alone: %+v", end)
+			}
+			r.must("trust", "add", "--role", "apps", "hex-public:"+updatestest.Key(1).Public().String())
+			if end := r.nx("--socket", web, "install", reference("3.0.0")); end.reason != "not-granted" {
+				t.Errorf("out of the scope: %+v", end)
+			}
+			if end := r.nx("upgrade", reference("3.0.0")); end.reason != "unknown-app" {
+				t.Errorf("an upgrade of nothing: %+v", end)
+			}
+			for _, c := range []struct {
+				verb, version   string
+				reused, fetched int64
+			}{{"install", "3.0.0", 0, 3 << 20}, {"upgrade", "3.1.0", 3 << 20, 0}} {
+				var got struct {
+					Package, SystemVersion    string
+					ReusedBytes, FetchedBytes int64
+				}
+				if err := r.ask(&got, c.verb, reference(c.version)); err != nil {
+					t.Fatal(err)
+				}
+				if got.Package != "big" || got.SystemVersion != c.version || got.ReusedBytes != c.reused ||
+					got.FetchedBytes < c.fetched || got.FetchedBytes > c.fetched+few {
+					t.Errorf("got %+v, want %+v", got, c)
+				}
+			}
+			for args, reason := range map[[2]string]string{
+				{"install", reference("3.1.0")}: "already-active",
+				{"upgrade", reference("3.0.0")}: "downgrade",
+				{"update", reference("3.1.0")}:  "name-taken",
+			} {
+				if end := r.nx(args[:]...); end.reason != reason {
+					t.Errorf("%s: %+v, want %s", args[0], end, reason)
+				}
+			}
+			var installed []struct{ Package, Version string }
+			if err := r.ask(&installed, "apps"); err != nil || len(installed) != 1 || installed[0].Version != "3.1.0" {
+				t.Errorf("got %+v, %v", installed, err)
+			}
+		})
+	}
+}
+
 // few is more than a set has besides its payloads, but for the largest sets.
 const few = 4 << 10
 
@@ -176,14 +231,23 @@ func (r *crashRig) killAll() {
 // TestFetchIsResumedByTheNext has nx interrupted, nx killed, and the whole system killed: the next fetch goes on where
 // it was.
 func TestFetchIsResumedByTheNext(t *testing.T) {
-	t.Parallel()
+	for verb, kept := range map[string]string{"stage": "system/sets/.kept", "install": "system/apps/big/sets/.kept"} {
+		t.Run(verb, func(t *testing.T) {
+			t.Parallel()
+			resumedByTheNext(t, verb, kept)
+		})
+	}
+}
+
+func resumedByTheNext(t *testing.T, verb, kept string) {
 	registry := ocitest.Start(t, ocitest.Debian, ocitest.Options{})
 	const size = 6 << 20
 	push(t, big(t, "3.0.0", size), fmt.Sprintf("oci://%s/big:3", registry.Host))
 	l := ocitest.NewLine(t, registry.Host)
 	reference := fmt.Sprintf("oci://%s/big:3", l.Host())
 	dir := filepath.Join(t.TempDir(), "sys")
-	r := fetchRigIn(t, dir)
+	apps := "apps=hex-public:" + updatestest.Key(1).Public().String()
+	r := fetchRigIn(t, dir, "--trust", apps)
 	interruptions := []func(v *verbRun){
 		func(v *verbRun) { v.signal(syscall.SIGINT) },
 		func(v *verbRun) { v.signal(syscall.SIGKILL) },
@@ -194,26 +258,29 @@ func TestFetchIsResumedByTheNext(t *testing.T) {
 	}
 	for i, interrupt := range interruptions {
 		t.Logf("interruption %d", i)
-		r.interruptStage(l, size/5, reference, interrupt)
+		r.interruptStage(l, size/5, verb, reference, interrupt)
 	}
-	if _, err := os.Stat(r.at("system/sets/.kept")); err != nil {
+	if _, err := os.Stat(r.at(kept)); err != nil {
 		t.Errorf("nothing is kept: %v", err)
 	}
-	r.must("stage", reference)
-	r.wantIntact(t)
+	r.must(verb, reference)
+	if verb == "stage" {
+		r.wantIntact(t)
+	}
 	if got := l.Total(); got > size+int64(len(interruptions))*fetchedTwice {
 		t.Errorf("%d bytes came of %d", got, size)
 	} else {
 		t.Logf("%d bytes came twice", got-size)
 	}
-	if _, err := os.Stat(r.at("system/sets/.kept")); !errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(r.at(kept)); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("something is kept of a stage that is over: %v", err)
 	}
 }
 
 // interruptStage begins a stage and interrupts it once so many bytes came. The bytes after them wait until it has
 // ended.
-func (r *crashRig) interruptStage(l *ocitest.Line, after int64, reference string, interrupt func(*verbRun)) {
+func (r *crashRig) interruptStage(l *ocitest.Line, after int64, verb, reference string,
+	interrupt func(*verbRun)) {
 	r.t.Helper()
 	reached, over := make(chan struct{}), make(chan struct{})
 	defer close(over)
@@ -221,7 +288,7 @@ func (r *crashRig) interruptStage(l *ocitest.Line, after int64, reference string
 		close(reached)
 		<-over
 	})
-	v := r.start("stage", reference)
+	v := r.start(verb, reference)
 	for _, step := range []chan struct{}{reached, v.done} {
 		select {
 		case <-step:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"capnproto.org/go/capnp/v3"
@@ -28,9 +29,11 @@ type job struct {
 	*client
 	ref      oci.Reference
 	progress update.StageProgress
+	app      *updateclient.App // the package of apps that the set is for; nil: it is for the system
 
-	named    bool // the registry has named the set
-	again    bool // a set was refused that was made with what the device has
+	watch    func() // begins to wait until an operator ends stages, once
+	named    bool   // the registry has named the set
+	again    bool   // a set was refused that was made with what the device has
 	attempts int
 	fetched  int64            // bytes that came from the registry
 	patched  uint64           // bytes of payloads that patches made
@@ -43,12 +46,10 @@ type job struct {
 func (j *job) run(ctx context.Context) (updateclient.Set, error) {
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
-	go j.stager.Each(ctx, func(instance context.Context, stager capnp.Client) {
-		err := updateclient.UntilEnded(instance, update.UpdateStage(stager), j.operator)
-		if instance.Err() == nil && !vat.Disconnected(err) {
-			end(err)
-		}
-	})
+	j.watch = sync.OnceFunc(func() { go j.untilEnded(ctx, end) })
+	if j.app == nil {
+		j.watch() // before anybody has named the set; which app it is has to be known first
+	}
 	for idle := 0; ; {
 		set, err := j.attempt(ctx)
 		j.attempts++
@@ -70,6 +71,20 @@ func (j *job) run(ctx context.Context) (updateclient.Set, error) {
 			return updateclient.Set{}, gone(ctx)
 		}
 	}
+}
+
+// untilEnded ends the job when an operator ends stages of what the set is for.
+func (j *job) untilEnded(ctx context.Context, end context.CancelCauseFunc) {
+	j.stager.Each(ctx, func(instance context.Context, facet capnp.Client) {
+		stager, err := j.stageFor(instance, update.UpdateStage(facet))
+		if err == nil {
+			err = updateclient.UntilEnded(instance, stager, j.operator)
+			stager.Release()
+		}
+		if instance.Err() == nil && !vat.Disconnected(err) {
+			end(err)
+		}
+	})
 }
 
 // gone returns why a fetch ended early: an operator ended it, or whoever asked for it went away.
@@ -107,12 +122,15 @@ func (j *job) attempt(ctx context.Context) (updateclient.Set, error) {
 	if err != nil {
 		return updateclient.Set{}, err
 	}
-	j.named = true
+	if err := j.name(registry); err != nil {
+		return updateclient.Set{}, err
+	}
 	stager, err := j.waitFor(ctx)
 	if err != nil {
 		return updateclient.Set{}, err
 	}
 	defer stager.Release()
+	j.watch()
 	sink, err := updateclient.ResumeStage(ctx, stager, j.operator, uint64(registry.Size), j.progress.AddRef())
 	if err != nil {
 		return updateclient.Set{}, err
@@ -162,7 +180,11 @@ func (j *job) waitFor(ctx context.Context) (update.UpdateStage, error) {
 	if err != nil && bounded.Err() != nil && ctx.Err() == nil {
 		err = refusal.New(refusal.Disconnected, "updated does not run")
 	}
-	return update.UpdateStage(client), err
+	if err != nil {
+		return update.UpdateStage{}, err
+	}
+	defer client.Release()
+	return j.stageFor(ctx, update.UpdateStage(client))
 }
 
 // report logs how the fetch ended.

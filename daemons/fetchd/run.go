@@ -36,6 +36,9 @@ func RunAt(ctx context.Context, b *vat.Endowments, host plat.Host, pace oci.Pace
 	b.Serve("Fetcher", func(c vat.Client) capnp.Client {
 		return capnp.Client(fetch.Fetcher_ServerToClient(&client{s, slices.Contains(c.Grants, takesUp)}))
 	})
+	b.Serve("AppFetcher", func(c vat.Client) capnp.Client {
+		return capnp.Client(fetch.AppFetcher_ServerToClient(&appClient{&client{s, true}, scopeOf(c.Grants)}))
+	})
 	self := fetch.Fetcher_ServerToClient(&client{server: s})
 	defer self.Release()
 	b.OnPing(func() { vat.Served(self.Fetch(ctx, nothing)) })

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"nexus/capnpgen/fetch"
+	"nexus/capnpgen/keystore"
 	"nexus/capnpgen/update"
 	"nexus/daemons/convert"
 	"nexus/daemons/logclient"
@@ -46,17 +47,32 @@ func (s *client) Fetch(ctx context.Context, call fetch.Fetcher_fetch) error {
 	if err != nil {
 		return err
 	}
-	text, err := call.Args().Reference()
+	reference, err := call.Args().Reference()
 	if err != nil {
 		return err
-	}
-	ref, err := parse(text)
-	if err != nil {
-		return convert.Refuse(res.NewRefusal, err)
 	}
 	progress := call.Args().Progress().AddRef()
 	defer progress.Release()
 	call.Go()
+	return s.serve(ctx, &job{client: s, progress: progress}, reference, res)
+}
+
+// results are those of a fetch, of whatever sets.
+type results interface {
+	NewRefusal() (keystore.Refusal, error)
+	NewStaged() (update.StagedInfo, error)
+	NewUnpatched(int32) (fetch.Unpatched_List, error)
+	SetReusedBytes(uint64)
+	SetFetchedBytes(uint64)
+	SetPatchedBytes(uint64)
+}
+
+// serve runs a job when its turn comes, and fills in what it brought.
+func (s *client) serve(ctx context.Context, j *job, reference string, res results) error {
+	var err error
+	if j.ref, err = parse(reference); err != nil {
+		return convert.Refuse(res.NewRefusal, err)
+	}
 	select {
 	case s.turn <- struct{}{}:
 		defer func() { <-s.turn }()
@@ -65,7 +81,6 @@ func (s *client) Fetch(ctx context.Context, call fetch.Fetcher_fetch) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	j := &job{client: s, ref: ref, progress: progress}
 	set, err := j.run(ctx)
 	j.report(set, err)
 	if err != nil {

@@ -40,6 +40,8 @@ func facetOf(method string) string {
 		return "Fetcher"
 	case "apps":
 		return "AppInstaller"
+	case "fetchApps":
+		return "AppFetcher"
 	}
 	return ""
 }
@@ -142,4 +144,8 @@ func (l directLink) Shutdown() { l.cut() }
 
 func (o facetServer) Fetch(ctx context.Context, c operator.Operator_fetch) error {
 	return give(ctx, o, "fetch", c.Go, c.AllocResults, operator.Operator_fetch_Results.SetFetcher)
+}
+
+func (o facetServer) FetchApps(ctx context.Context, c operator.Operator_fetchApps) error {
+	return give(ctx, o, "fetchApps", c.Go, c.AllocResults, operator.Operator_fetchApps_Results.SetFetcher)
 }

@@ -39,9 +39,9 @@ func Roles() []Role {
 	return []Role{
 		{Name: "status", Methods: look},
 		{Name: "stage", Methods: stage},
-		{Name: appsRole, Methods: append(slices.Clone(look), "apps")},
+		{Name: appsRole, Methods: append(slices.Clone(look), "apps", "fetchApps")},
 		{Name: operatorRole, Methods: append(slices.Clone(stage),
-			"apps", "updated", "recovery", "journal", "bundles", "packages", "exec", "anchors", "trust", "powers", "policy",
+			"apps", "fetchApps", "updated", "recovery", "journal", "bundles", "packages", "exec", "anchors", "trust", "powers", "policy",
 			"state", "authority", "stop", "reboot",
 			"link")}, // a direct link would bypass the budget of a lesser role
 	}

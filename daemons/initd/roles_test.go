@@ -60,9 +60,9 @@ func TestSmallRolesChangeLittle(t *testing.T) {
 	for name, want := range map[string][]string{
 		"status": {"status", "services", "daemons", "graph", "watchdog"},
 		"stage":  {"status", "services", "daemons", "graph", "watchdog", "stage", "fetch"},
-		"apps":   {"status", "services", "daemons", "graph", "watchdog", "apps"},
+		"apps":   {"status", "services", "daemons", "graph", "watchdog", "apps", "fetchApps"},
 
-		"apps:web.*": {"status", "services", "daemons", "graph", "watchdog", "apps", "apps:web.*"},
+		"apps:web.*": {"status", "services", "daemons", "graph", "watchdog", "apps", "fetchApps", "apps:web.*"},
 	} {
 		if role, known := RoleOf(name); !known || !slices.Equal(role.Methods, want) {
 			t.Errorf("%s has %v, want %v", name, role.Methods, want)

@@ -214,6 +214,7 @@ func operatorsRow() Daemon {
 			{Facet: "Updated", From: "updated"},
 			{Facet: "UpdateRecovery", From: "updated"},
 			{Facet: "Fetcher", From: fetchName},
+			{Facet: "AppFetcher", From: fetchName},
 			{Facet: "AppInstaller", From: "updated"},
 			{Facet: "Journal", From: "logd"},
 			{Facet: "BundleMgr", From: "bundlemgrd"},

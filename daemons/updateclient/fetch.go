@@ -2,6 +2,7 @@ package updateclient
 
 import (
 	"context"
+	"errors"
 
 	"nexus/capnpgen/fetch"
 	"nexus/capnpgen/update"
@@ -25,16 +26,45 @@ type Unpatched struct {
 func Fetch(ctx context.Context, facet fetch.Fetcher, reference string, progress update.StageProgress) (set Set,
 	fetched Fetched, err error) {
 	answer, release := facet.Fetch(ctx, func(p fetch.Fetcher_fetch_Params) error {
-		if err := p.SetReference(reference); err != nil {
-			return err
-		}
-		return p.SetProgress(progress)
+		return errors.Join(p.SetReference(reference), p.SetProgress(progress))
 	})
 	defer release()
 	res, err := convert.Outcome(answer.Struct())
 	if err != nil {
 		return Set{}, Fetched{}, err
 	}
+	return readFetched(res)
+}
+
+// FetchApp is Fetch for a set of apps. It returns the name of their package as well; the app's own is not used.
+func FetchApp(ctx context.Context, facet fetch.AppFetcher, reference string, app App,
+	progress update.StageProgress) (name string, set Set, fetched Fetched, err error) {
+	answer, release := facet.Fetch(ctx, func(p fetch.AppFetcher_fetch_Params) error {
+		p.SetUpgrade(app.Upgrade)
+		p.SetOlder(app.Older)
+		return errors.Join(p.SetReference(reference), p.SetProgress(progress))
+	})
+	defer release()
+	res, err := convert.Outcome(answer.Struct())
+	if err != nil {
+		return "", Set{}, Fetched{}, err
+	}
+	if set, fetched, err = readFetched(res); err == nil {
+		name, err = res.App()
+	}
+	return name, set, fetched, err
+}
+
+// results are those of a fetch, of whatever sets.
+type results interface {
+	Staged() (update.StagedInfo, error)
+	Unpatched() (fetch.Unpatched_List, error)
+	ReusedBytes() uint64
+	FetchedBytes() uint64
+	PatchedBytes() uint64
+}
+
+func readFetched(res results) (set Set, fetched Fetched, err error) {
 	set, err = readSet(res.Staged())
 	set.Reused = res.ReusedBytes()
 	fetched = Fetched{Bytes: res.FetchedBytes(), Patched: res.PatchedBytes()}

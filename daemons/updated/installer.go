@@ -30,11 +30,10 @@ func (p *packages) installer(c vat.Client) capnp.Client {
 		if !is {
 			continue
 		}
-		scope, err := apps.ParseScope(text)
-		if err != nil {
+		var err error
+		if server.scope, err = apps.ParseScope(text); err != nil {
 			return capnp.ErrorClient(convert.Except(err))
 		}
-		server.scope = scope
 	}
 	return capnp.Client(update.AppInstaller_ServerToClient(server))
 }
@@ -87,19 +86,26 @@ func (s *installerServer) Open(_ context.Context, call update.AppInstaller_open)
 	if err != nil {
 		return err
 	}
-	err = nxb.CheckName(name)
-	if err == nil {
-		err = s.scope.HasName(name)
-	}
+	app, err := s.app(name, call.Args().Older())
 	if err != nil {
 		return convert.Refuse(res.NewRefusal, err)
 	}
-	app := &appServer{installerServer: s, name: name, older: call.Args().Older(),
-		follows: vat.NewQuota("subscriptions", maxFollows)}
 	if err := res.SetUpdated(update.Updated_ServerToClient(app)); err != nil {
 		return err
 	}
 	return res.SetRecovery(update.UpdateRecovery_ServerToClient(&appRecovery{app}))
+}
+
+// app returns the server of a package. Refused as BadBundleName, and as NotGranted for one out of the scope.
+func (s *installerServer) app(name string, older bool) (*appServer, error) {
+	if err := nxb.CheckName(name); err != nil {
+		return nil, err
+	}
+	if err := s.scope.HasName(name); err != nil {
+		return nil, err
+	}
+	return &appServer{installerServer: s, name: name, older: older,
+		follows: vat.NewQuota("subscriptions", maxFollows)}, nil
 }
 
 // Uninstall uninstalls a package.
@@ -223,21 +229,27 @@ func (a *appServer) StageSystem(ctx context.Context, call update.Updated_stageSy
 	if err != nil {
 		return err
 	}
-	sink, err := a.begin(ctx, call.Args().SizeBytes(), call.Args().Progress())
+	sink, err := a.begin(ctx, call.Args().SizeBytes(), call.Args().Progress(), false, sender.stagedSystem)
 	if err != nil {
 		return convert.Refuse(res.NewRefusal, err)
 	}
 	return res.SetSink(sink)
 }
 
-func (a *appServer) begin(ctx context.Context, size uint64, observer update.StageProgress) (update.StageSink, error) {
+// begin begins a stage of the package. yields says what its outcome is; nil: the sender cannot switch to it.
+func (a *appServer) begin(ctx context.Context, size uint64, observer update.StageProgress, resume bool,
+	yields func(sender, uint64) update.StagedSystem) (update.StageSink, error) {
 	engine, release, err := a.packages.Take(a.name)
 	if err != nil {
 		return update.StageSink{}, err
 	}
 	from := a.sender(engine)
 	from.over = release
-	return from.begin(ctx, size, observer, false, from.stagedSystem)
+	if yields == nil {
+		return from.begin(ctx, size, observer, resume, nil)
+	}
+	return from.begin(ctx, size, observer, resume,
+		func(serial uint64) update.StagedSystem { return yields(from, serial) })
 }
 
 // sender is who stages in the package, and may switch to that.

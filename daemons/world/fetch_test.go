@@ -6,11 +6,13 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
 	"nexus/capnpgen/fetch"
 	capupdate "nexus/capnpgen/update"
+	"nexus/daemons/convert"
 	"nexus/daemons/updateclient"
 	"nexus/daemons/world"
 	"nexus/libupdates/refusal"
@@ -45,7 +47,8 @@ func pushed(t *testing.T, host string) (reference string) {
 	t.Helper()
 	key := updatestest.Key(1)
 	name := filepath.Join(t.TempDir(), "set.nxs")
-	raw := updatestest.Archive(t, key, "1.0.0", updatestest.Bundle("alpha", "1.0.0", nil, []byte(ocitest.PayloadText), key))
+	raw := updatestest.Archive(t, key, "1.0.0", updatestest.Bundle("alpha", "1.0.0", nil, []byte(ocitest.PayloadText),
+		key))
 	if err := os.WriteFile(name, raw, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -57,14 +60,83 @@ func pushed(t *testing.T, host string) (reference string) {
 	return reference
 }
 
-// discard drops the staged set: what it holds would not be fetched.
-func discard(t *testing.T, ctx context.Context, o *world.Operator) {
+// A route is a way by which sets are fetched: to the system, or to a package of apps.
+type route struct {
+	apps  bool
+	kept  string // where an interrupted stage keeps what came
+	fetch func(context.Context, *world.World, string) (updateclient.Set, error)
+	open  func(context.Context, *world.World) (capupdate.Updated, func(), error)
+}
+
+// routes are all ways. The app is the one that the lies are about.
+func routes(t *testing.T, o *world.Operator) map[string]route {
+	return map[string]route{
+		"to the system": {
+			kept: "system/sets/.kept",
+			fetch: func(ctx context.Context, w *world.World, reference string) (updateclient.Set, error) {
+				return fetchFrom(t, ctx, w, reference)
+			},
+			open: func(ctx context.Context, w *world.World) (capupdate.Updated, func(), error) {
+				updated, err := o.Updated(ctx)
+				return updated, updated.Release, err
+			},
+		},
+		"to an app": {
+			apps: true,
+			kept: "system/apps/alpha/sets/.kept",
+			fetch: func(ctx context.Context, w *world.World, reference string) (updateclient.Set, error) {
+				name, set, err := fetchApp(t, ctx, w, "apps", reference, updateclient.App{})
+				if err == nil && name != "alpha" {
+					t.Errorf("it is the package %q", name)
+				}
+				return set, err
+			},
+			open: func(ctx context.Context, w *world.World) (capupdate.Updated, func(), error) {
+				return openApp(t, ctx, w, "alpha")
+			},
+		},
+	}
+}
+
+// fetchApp has a role fetch a set of apps.
+func fetchApp(t *testing.T, ctx context.Context, w *world.World, role, reference string,
+	app updateclient.App) (string, updateclient.Set, error) {
 	t.Helper()
-	updated, err := o.Updated(ctx)
+	client, release, err := facetsOf["AppFetcher"](ctx, as(t, ctx, w, role))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer updated.Release()
+	defer release()
+	name, set, _, err := updateclient.FetchApp(ctx, fetch.AppFetcher(client), reference, app, capupdate.StageProgress{})
+	return name, set, err
+}
+
+// openApp opens a package with the role apps.
+func openApp(t *testing.T, ctx context.Context, w *world.World, name string) (capupdate.Updated, func(), error) {
+	t.Helper()
+	client, release, err := facetsOf["AppInstaller"](ctx, as(t, ctx, w, "apps"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, releaseOpen := capupdate.AppInstaller(client).Open(ctx,
+		func(p capupdate.AppInstaller_open_Params) error { return p.SetName(name) })
+	res, err := convert.Outcome(answer.Struct())
+	done := func() { releaseOpen(); release() }
+	if err != nil {
+		done()
+		return capupdate.Updated{}, func() {}, err
+	}
+	return res.Updated(), done, nil
+}
+
+// discard drops the staged set: what it holds would not be fetched.
+func (r route) discard(t *testing.T, ctx context.Context, w *world.World) {
+	t.Helper()
+	updated, done, err := r.open(ctx, w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer done()
 	set, err := updateclient.Staged(ctx, updated)
 	if err == nil {
 		err = set.Discard(ctx)
@@ -75,48 +147,115 @@ func discard(t *testing.T, ctx context.Context, o *world.Operator) {
 	}
 }
 
-// TestADeviceRefusesLyingRegistries tells a device all lies that are told to those who pull. It gets the same reason,
-// at a bounded cost; nothing is staged, and nothing is left of what was refused.
+// TestADeviceRefusesLyingRegistries tells a device all lies that are told to those who pull, whatever the set is for.
+// It gets the same reason, at a bounded cost; nothing is staged, and nothing is left of what was refused.
 func TestADeviceRefusesLyingRegistries(t *testing.T) {
 	l, host := ocitest.Lying(t)
 	reference := pushed(t, host)
 	w := shared(t)
 	o := w.Operator()
-	for _, c := range ocitest.PullLies() {
-		t.Run(c.Name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), limit)
-			defer cancel()
-			before := stateNow(o)
-			l.Lie = c.Lie
-			l.Requests.Store(0)
-			set, err := fetchFrom(t, ctx, w, reference)
-			if c.Reason == "" {
-				if err != nil || set.Version != "1.0.0" {
-					t.Errorf("got %+v, %v", set, err)
-				}
-				discard(t, ctx, o)
-				return
+	for name := range routes(t, o) {
+		for _, c := range ocitest.PullLies() {
+			t.Run(name+"/"+c.Name, func(t *testing.T) { tellLie(t, w, o, l, routes(t, o)[name], reference, c) })
+		}
+	}
+}
+
+// nameless are lies by which a registry names no bundle, so that a set of apps is refused before it has a reader.
+var nameless = []string{"no layers", "a name that leads elsewhere", "a layer without a name"}
+
+func tellLie(t *testing.T, w *world.World, o *world.Operator, l *ocitest.Liar, by route, reference string,
+	c ocitest.Case) {
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	before := stateNow(o)
+	l.Lie = c.Lie
+	l.Requests.Store(0)
+	set, err := by.fetch(ctx, w, reference)
+	if c.Reason == "" {
+		if err != nil || set.Version != "1.0.0" {
+			t.Errorf("got %+v, %v", set, err)
+		}
+		by.discard(t, ctx, w)
+		return
+	}
+	if by.apps && slices.Contains(nameless, c.Name) {
+		c.Reason = string(refusal.NotASet)
+	}
+	if got := refusal.Of(err); string(got) != c.Reason {
+		t.Errorf("got %q (%v), want %q", got, err, c.Reason)
+	}
+	o.AwaitState("the end of the stage", 0, func(s world.State) bool { return !s.Staging })
+	unmoved(t, o, before, c.Name)
+	if n := l.Requests.Load(); n > maxRequests {
+		t.Errorf("it cost %d requests", n)
+	}
+	if _, err := os.Stat(filepath.Join(w.Dir, by.kept)); err != nil {
+		return
+	}
+	if r := refusal.Reason(c.Reason); r != refusal.RegistryUnavailable && r != refusal.Stalled {
+		t.Error("something is kept of what was refused")
+	}
+	l.Lie = nil
+	if set, err := by.fetch(ctx, w, reference); err != nil || set.Version != "1.0.0" {
+		t.Errorf("then the truth: %+v, %v", set, err)
+	}
+	by.discard(t, ctx, w)
+}
+
+// TestFetchesOfApps has sets of apps refused that another way, role or verb would take, or none.
+func TestFetchesOfApps(t *testing.T) {
+	_, host := ocitest.Lying(t)
+	reference := pushed(t, host)
+	w := world.New(t)
+	for _, role := range []string{"stage", "apps", "apps:web*"} {
+		w.Share(role)
+	}
+	w.Start(set(t, "1.0.0", "serve 1.0.0"), updatestest.Key(1).Public())
+	w.Await("init: health ok (slot a)", 1)
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	before := stateNow(w.Operator())
+	for _, c := range []struct {
+		name, role string
+		app        updateclient.App
+		want       refusal.Reason
+	}{
+		{"a key that is trusted for the system only", "apps", updateclient.App{}, refusal.UntrustedPublisher},
+		{"an upgrade of what is not installed", "apps", updateclient.App{Upgrade: true}, refusal.UnknownApp},
+		{"an app out of the scope", "apps:web*", updateclient.App{}, refusal.NotGranted},
+		{"a role that may stage sets of the system", "stage", updateclient.App{}, refusal.NotGranted},
+	} {
+		if c.role == "stage" {
+			client, release, err := facetsOf["AppFetcher"](ctx, as(t, ctx, w, c.role))
+			if refusal.Of(convert.Excepted(err)) != c.want || client.IsValid() {
+				t.Errorf("%s: %v, want %s", c.name, err, c.want)
 			}
-			if got := refusal.Of(err); string(got) != c.Reason {
-				t.Errorf("got %q (%v), want %q", got, err, c.Reason)
-			}
-			o.AwaitState("the end of the stage", 0, func(s world.State) bool { return !s.Staging })
-			unmoved(t, o, before, c.Name)
-			if n := l.Requests.Load(); n > maxRequests {
-				t.Errorf("it cost %d requests", n)
-			}
-			if _, err := os.Stat(filepath.Join(w.Dir, "system/sets/.kept")); err != nil {
-				return
-			}
-			if r := refusal.Reason(c.Reason); r != refusal.RegistryUnavailable && r != refusal.Stalled {
-				t.Error("something is kept of what was refused")
-			}
-			l.Lie = nil
-			if set, err := fetchFrom(t, ctx, w, reference); err != nil || set.Version != "1.0.0" {
-				t.Errorf("then the truth: %+v, %v", set, err)
-			}
-			discard(t, ctx, o)
-		})
+			release()
+			continue
+		}
+		if _, _, err := fetchApp(t, ctx, w, c.role, reference, c.app); refusal.Of(err) != c.want {
+			t.Errorf("%s: %v, want %s", c.name, err, c.want)
+		}
+	}
+	for left, err := os.ReadDir(filepath.Join(w.Dir, "system/apps")); len(left) > 0 || err != nil; {
+		if ctx.Err() != nil {
+			t.Fatalf("of refused apps %v is left, %v", left, err)
+		}
+		time.Sleep(10 * time.Millisecond) // it goes with what fetchd has let go of
+		left, err = os.ReadDir(filepath.Join(w.Dir, "system/apps"))
+	}
+	unmoved(t, w.Operator(), before, "fetches of apps")
+}
+
+// TestOnlyFetchdStagesApps has the role stage ask for the stage of a package.
+func TestOnlyFetchdStagesApps(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	stage := stager(t, ctx, shared(t))
+	if _, err := updateclient.StageOf(ctx, stage, updateclient.App{Name: "alpha"}); refusal.Of(
+		err) != refusal.NotGranted {
+		t.Errorf("got %v, want %s", err, refusal.NotGranted)
 	}
 }
 

@@ -77,7 +77,7 @@ func TestADeviceCopesWithLiesAboutDeltas(t *testing.T) {
 			if _, err := fetchFrom(t, ctx, w, before); err != nil {
 				t.Fatal(err)
 			}
-			defer discard(t, ctx, o)
+			defer routes(t, o)["to the system"].discard(t, ctx, w)
 			l.Lie = c.Lie
 			l.Requests.Store(0)
 			client, release, err := facetsOf["Fetcher"](ctx, as(t, ctx, w, "stage"))

@@ -27,8 +27,8 @@ var roles = map[string]struct{ methods, facets []string }{
 		[]string{"UpdateStatus", "ServiceWatch"}},
 	"stage": {[]string{"status", "services", "daemons", "graph", "watchdog", "stage", "fetch"},
 		[]string{"UpdateStatus", "ServiceWatch", "UpdateStage", "Fetcher"}},
-	"apps": {[]string{"status", "services", "daemons", "graph", "watchdog", "apps"},
-		[]string{"UpdateStatus", "ServiceWatch", "AppInstaller"}},
+	"apps": {[]string{"status", "services", "daemons", "graph", "watchdog", "apps", "fetchApps"},
+		[]string{"UpdateStatus", "ServiceWatch", "AppInstaller", "AppFetcher"}},
 }
 
 // facetsOf are the facets that an Operator can hand out, with the call for each.
@@ -53,6 +53,11 @@ var facetsOf = map[string]func(context.Context, operator.Operator) (capnp.Client
 		res, err := answer.Struct()
 		return capnp.Client(res.Stage()), release, err
 	},
+	"AppFetcher": func(ctx context.Context, o operator.Operator) (capnp.Client, capnp.ReleaseFunc, error) {
+		answer, release := o.FetchApps(ctx, nil)
+		res, err := answer.Struct()
+		return capnp.Client(res.Fetcher()), release, err
+	},
 	"Fetcher": func(ctx context.Context, o operator.Operator) (capnp.Client, capnp.ReleaseFunc, error) {
 		answer, release := o.Fetch(ctx, nil)
 		res, err := answer.Struct()
@@ -67,6 +72,7 @@ func shared(t testing.TB) *world.World {
 	for role := range roles {
 		w.Share(role)
 	}
+	w.TrustForApps(updatestest.Key(1).Public())
 	w.Start(set(t, "1.0.0", "serve 1.0.0"), updatestest.Key(1).Public())
 	w.Await("init: health ok (slot a)", 1)
 	return w

@@ -33,6 +33,7 @@ type World struct {
 	visitor  runFunc // runs in place of the selftest, if not nil
 	shares   []initd.Share
 	remote   initd.Remote
+	appKeys  []trust.PublicKey
 	stop     context.CancelCauseFunc
 	ended    chan error
 
@@ -68,6 +69,9 @@ func (w *World) Remote(role string, keys ...trust.PublicKey) {
 	}
 }
 
+// TrustForApps has these keys trusted for apps, from the next Start on.
+func (w *World) TrustForApps(keys ...trust.PublicKey) { w.appKeys = append(w.appKeys, keys...) }
+
 // Start boots the system with these trusted keys and, unless factory is nil, with that factory set.
 func (w *World) Start(factory []byte, keys ...trust.PublicKey) {
 	w.t.Helper()
@@ -76,6 +80,9 @@ func (w *World) Start(factory []byte, keys ...trust.PublicKey) {
 	config.Policy.Hang = 0 // the clock is wound faster than a daemon can answer
 	for _, key := range keys {
 		config.Trust = append(config.Trust, key.Text())
+	}
+	for _, key := range w.appKeys {
+		config.Trust = append(config.Trust, trust.AppsMark+key.Text())
 	}
 	if factory != nil {
 		config.Factory = filepath.Join(w.t.TempDir(), "factory.nxs")

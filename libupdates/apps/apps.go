@@ -153,10 +153,12 @@ func (a *Apps) remove(name string) error {
 	return a.cfg.FS.SyncDir(".")
 }
 
-// isBlank reports whether a package has nothing to keep: no set, and none that must not come back.
+// isBlank reports whether a package has nothing to keep: no set, none that must not come back, and nothing that an
+// interrupted fetch goes on with.
 func (p *pack) isBlank() bool {
 	now := p.Status()
-	return !now.Staging && len(now.Record.Quarantine) == 0 && now.Record.Slots == [2]bootctl.Content{} &&
+	return !now.Staging && len(now.Record.Quarantine) == 0 && !p.Staging.HasKept() &&
+		now.Record.Slots == [2]bootctl.Content{} &&
 		now.Record.Staged.IsEmpty()
 }
 
@@ -192,6 +194,23 @@ func (a *Apps) Engine(name string) (*updater.Engine, error) {
 		return nil, p.fault
 	}
 	return p.Engine, nil
+}
+
+// CheckChange refuses to install what runs already, as AlreadyActive, and to upgrade what does not, as UnknownApp.
+func (a *Apps) CheckChange(name string, upgrade bool) error {
+	version := ""
+	if engine, err := a.Engine(name); err == nil {
+		version, _ = Running(engine.Status())
+	} else if refusal.Of(err) != refusal.UnknownApp {
+		return err
+	}
+	switch {
+	case !upgrade && version != "":
+		return refusal.New(refusal.AlreadyActive, "%s %s is installed: `nx upgrade` it", name, version)
+	case upgrade && version == "":
+		return refusal.New(refusal.UnknownApp, "there is no app %s: `nx install` it", name)
+	}
+	return nil
 }
 
 func unknown(name string) error {

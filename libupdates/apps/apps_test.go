@@ -293,3 +293,46 @@ func TestOtherFilesAreSetAside(t *testing.T) {
 		t.Errorf("logged %q, want where it is now", d.warned)
 	}
 }
+
+// TestInterruptedInstallIsKept interrupts a first install that can go on later: what came keeps its place, also over a
+// restart, until it is installed or uninstalled. It counts as not installed.
+func TestInterruptedInstallIsKept(t *testing.T) {
+	d := newDevice(t)
+	raw := archive(t, "1.0.0", "camera")
+	wantRefused := func(err error, want refusal.Reason) {
+		t.Helper()
+		if refusal.Of(err) != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+	interrupt := func() {
+		t.Helper()
+		e, release, err := d.apps.Take("camera")
+		must(t, err)
+		stage, err := e.Staging.Stage(t.Context(), updater.Request{Life: t.Context(), Size: uint64(len(raw)),
+			Operator: true, Resume: true})
+		must(t, err)
+		must(t, stage.Write(raw[:len(raw)-1]))
+		stage.Drop()
+		if _, _, err = stage.Finish(t.Context()); err == nil {
+			t.Error("the stage was not interrupted")
+		}
+		release()
+	}
+	interrupt()
+	must(t, d.tryStart(d.disk, true))
+	if names := d.apps.Names(); !slices.Equal(names, []string{"camera"}) {
+		t.Errorf("there are %q", names)
+	}
+	must(t, d.apps.CheckChange("camera", false))
+	wantRefused(d.apps.CheckChange("camera", true), refusal.UnknownApp)
+	d.mustUninstall("camera")
+	if names := d.apps.Names(); len(names) > 0 {
+		t.Errorf("there are %q", names)
+	}
+	must(t, d.apps.Forget("camera"))
+	interrupt()
+	d.mustInstall("1.0.0", "camera")
+	must(t, d.apps.CheckChange("camera", true))
+	wantRefused(d.apps.CheckChange("camera", false), refusal.AlreadyActive)
+}

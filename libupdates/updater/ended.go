@@ -70,6 +70,9 @@ func (g *Staging) tellEnded() bool {
 	return told
 }
 
+// HasKept reports whether an interrupted stage has kept something.
+func (g *Staging) HasKept() bool { return g.slots.store.HasKept() }
+
 // forget drops what an interrupted stage has kept, and reports whether there was anything. Another stage that has begun
 // meanwhile is left alone.
 func (g *Staging) forget() (dropped bool, err error) {
@@ -77,6 +80,6 @@ func (g *Staging) forget() (dropped bool, err error) {
 		return false, nil
 	}
 	defer g.place.end()
-	dropped = g.slots.store.HasKept()
+	dropped = g.HasKept()
 	return dropped, g.slots.store.Forget()
 }

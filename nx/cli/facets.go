@@ -34,6 +34,11 @@ func (f *facets) fetcher(ctx context.Context) (fetch.Fetcher, capnp.ReleaseFunc)
 	return answer.Fetcher(), release
 }
 
+func (f *facets) appFetcher(ctx context.Context) (fetch.AppFetcher, capnp.ReleaseFunc) {
+	answer, release := f.operator.FetchApps(ctx, nil)
+	return answer.Fetcher(), release
+}
+
 func (f *facets) installer(ctx context.Context) (update.AppInstaller, capnp.ReleaseFunc) {
 	answer, release := f.operator.Apps(ctx, nil)
 	return answer.Installer(), release

@@ -22,41 +22,52 @@ func inRegistry(name string) bool { return strings.HasPrefix(name, registrySchem
 // maxFetches is how often a fetch is begun: again when fetchd has ended under it.
 const maxFetches = 5
 
+// A fetching asks once for a fetch, of whose progress the observer is told.
+type fetching func(context.Context, update.StageProgress) (updateclient.Set, updateclient.Fetched, error)
+
 // fetch has the system fetch a set and stage it. It returns the set as described by the system, without the power to
 // switch to it.
 func (v fullFlag) fetch(ctx context.Context, s *session, reference string) (set staged, err error) {
 	if v.Full != "" {
 		return staged{}, wrongUsage("--full goes with a delta, and %s is a set", reference)
 	}
-	show := s.in.progress(reference)
-	defer show.end()
-	for n := 1; ; n++ {
-		set, err = fetchOnce(ctx, s, reference, show)
-		if !lost(err) || ctx.Err() != nil || n == maxFetches || !s.answers(ctx) {
-			break
-		}
-		s.in.note("fetchd ended, and was started again: the fetch goes on")
-	}
+	set, err = fetchBy(ctx, s, reference, func(ctx context.Context, progress update.StageProgress) (updateclient.Set,
+		updateclient.Fetched, error) {
+		fetcher, done := s.fetcher(ctx)
+		defer done()
+		return updateclient.Fetch(ctx, fetcher, reference, progress)
+	})
 	if err == nil {
 		return set, nil
 	}
 	if err = whatBecame(ctx, s, err); errors.Is(err, context.Canceled) {
 		err = &failure{text: "interrupted", reason: refusal.Cancelled,
-			hint: "what came is kept: the next fetch of this set goes on from there, `" + s.in.nx() + " discard` drops it"}
+			hint: "what came is kept: the next fetch of this set goes on from there, `" + s.in.nx() +
+				" discard` drops it"}
 	}
 	return staged{}, err
 }
 
-func fetchOnce(ctx context.Context, s *session, reference string, show progress) (staged, error) {
-	fetcher, done := s.fetcher(ctx)
-	defer done()
-	found, fetched, err := updateclient.Fetch(ctx, fetcher, reference,
-		update.StageProgress_ServerToClient(&progressServer{show}))
+// fetchBy asks for a fetch, and again when fetchd has ended under it.
+func fetchBy(ctx context.Context, s *session, reference string, ask fetching) (set staged, err error) {
+	show := s.in.progress(reference)
+	defer show.end()
+	for n := 1; ; n++ {
+		set, err = fetchOnce(ctx, s, ask, show)
+		if !lost(err) || ctx.Err() != nil || n == maxFetches || !s.answers(ctx) {
+			return set, err
+		}
+		s.in.note("fetchd ended, and was started again: the fetch goes on")
+	}
+}
+
+func fetchOnce(ctx context.Context, s *session, ask fetching, show progress) (staged, error) {
+	found, fetched, err := ask(ctx, update.StageProgress_ServerToClient(&progressServer{show}))
 	switch {
 	case ctx.Err() != nil:
 		err = context.Cause(ctx)
 	case exc.IsType(err, exc.Unimplemented):
-		err = refusal.New(refusal.NotGranted, "this system fetches nothing: it is older than this nx")
+		err = refusal.New(refusal.NotGranted, "this system fetches nothing of that kind: it is older than this nx")
 	}
 	set, err := stagedOf(found, err)
 	set.FetchedBytes, set.PatchedBytes = &fetched.Bytes, fetched.Patched
@@ -78,18 +89,26 @@ func (v *updateVerb) fetchToSwitch(ctx context.Context, s *session) (staged, err
 	if err != nil {
 		return staged{}, err
 	}
-	set.ReusedBytes, set.FetchedBytes = fetched.ReusedBytes, fetched.FetchedBytes
-	set.PatchedBytes, set.Unpatched = fetched.PatchedBytes, fetched.Unpatched
-	if set.IndexSHA256 != fetched.IndexSHA256 {
-		err = refusal.New(refusal.Superseded, "another set was staged meanwhile")
-	} else if err = v.older(ctx, s, set); err != nil {
-		_ = set.Discard(ctx) // the refusal is what counts
+	if err = set.isFrom(fetched); err == nil {
+		if err = v.older(ctx, s, set); err != nil {
+			_ = set.Discard(ctx) // the refusal is what counts
+		}
 	}
 	if err != nil {
 		set.System.Release()
 		return staged{}, err
 	}
 	return set, nil
+}
+
+// isFrom notes what the fetch of the set cost. It fails if another one was staged meanwhile.
+func (s *staged) isFrom(fetched staged) error {
+	s.ReusedBytes, s.FetchedBytes = fetched.ReusedBytes, fetched.FetchedBytes
+	s.PatchedBytes, s.Unpatched = fetched.PatchedBytes, fetched.Unpatched
+	if s.IndexSHA256 != fetched.IndexSHA256 {
+		return refusal.New(refusal.Superseded, "another set was staged meanwhile")
+	}
+	return nil
 }
 
 // older refuses a set that is older than the one that runs, unless that is wanted.

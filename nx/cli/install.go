@@ -17,7 +17,7 @@ import (
 
 // installVerb installs the apps in a set.
 type installVerb struct {
-	File    string        `arg:"" placeholder:"FILE" help:"Signed set of apps (.nxs); - for standard input."`
+	File    string        `arg:"" placeholder:"FILE" help:"Signed set of apps (.nxs), - for standard input, or a set in a registry: oci://HOST[:PORT]/NAME:TAG."`
 	Timeout time.Duration `placeholder:"DUR" default:"10m" help:"How long to wait for the verdict (default: 10m)."`
 }
 
@@ -30,7 +30,7 @@ func (v *installVerb) Run(ctx context.Context, in *invocation) error {
 
 // upgradeVerb upgrades the apps in a set.
 type upgradeVerb struct {
-	File      string        `arg:"" placeholder:"FILE" help:"Signed set of apps (.nxs); - for standard input."`
+	File      string        `arg:"" placeholder:"FILE" help:"Signed set of apps (.nxs), - for standard input, or a set in a registry: oci://HOST[:PORT]/NAME:TAG."`
 	Timeout   time.Duration `placeholder:"DUR" default:"10m" help:"How long to wait for the verdict (default: 10m)."`
 	Downgrade bool          `help:"Go to a version that is not newer, if the device's policy allows it."`
 }
@@ -57,20 +57,15 @@ type installed struct {
 }
 
 func installApps(ctx context.Context, s *session, v intake) error {
-	file, err := s.in.openArchive(ctx, v.file)
-	if err != nil {
-		return cannot(v.verb, v.file, err)
+	bring := sendApp
+	if inRegistry(v.file) {
+		bring = fetchApp
 	}
-	defer file.Close()
-	app, err := openApp(ctx, s, v, file)
+	app, set, err := bring(ctx, s, v)
 	if err != nil {
-		return cannot(v.verb, file.name, err)
+		return err
 	}
 	defer app.done()
-	set, err := sendSet(ctx, file, s.in.progress(file.name), app.stage)
-	if err != nil {
-		return cannot(v.verb, file.name, s.in.advised(convert.Excepted(err)))
-	}
 	defer set.System.Release()
 	if err := set.Switch(ctx); err != nil {
 		return cannot(v.verb, app.name+" "+set.SystemVersion, err)
@@ -84,6 +79,57 @@ func installApps(ctx context.Context, s *session, v intake) error {
 			fmt.Fprintf(w, "%sed %s %s, healthy\n", pastOf(v.verb), clean(b.Name), clean(b.Version))
 		}
 	})
+}
+
+// sendApp stages a file for the package that it is.
+func sendApp(ctx context.Context, s *session, v intake) (*openedApp, staged, error) {
+	file, err := s.in.openArchive(ctx, v.file)
+	if err != nil {
+		return nil, staged{}, cannot(v.verb, v.file, err)
+	}
+	defer file.Close()
+	found, err := peek(file)
+	if err != nil {
+		return nil, staged{}, cannot(v.verb, file.name, err)
+	}
+	app, err := openApp(ctx, s, v, apps.PackageOf(found.Index.Bundles))
+	if err != nil {
+		return nil, staged{}, cannot(v.verb, file.name, err)
+	}
+	set, err := sendSet(ctx, file, s.in.progress(file.name), app.stage)
+	if err != nil {
+		app.done()
+		return nil, set, cannot(v.verb, file.name, s.in.advised(convert.Excepted(err)))
+	}
+	return app, set, nil
+}
+
+// fetchApp has a set fetched for the package that it is, and takes it up.
+func fetchApp(ctx context.Context, s *session, v intake) (app *openedApp, set staged, err error) {
+	var name string
+	fetched, err := fetchBy(ctx, s, v.file, func(ctx context.Context,
+		progress update.StageProgress) (got updateclient.Set, cost updateclient.Fetched, err error) {
+		fetcher, done := s.appFetcher(ctx)
+		defer done()
+		name, got, cost, err = updateclient.FetchApp(ctx, fetcher, v.file,
+			updateclient.App{Upgrade: v.verb == "upgrade", Older: v.older}, progress)
+		return got, cost, err
+	})
+	if err == nil {
+		app, err = openStaged(ctx, s, name)
+	}
+	if err == nil {
+		if set, err = stagedOf(updateclient.Staged(ctx, app.updated)); err == nil {
+			err = set.isFrom(fetched)
+		}
+		if err != nil {
+			app.done()
+		}
+	}
+	if err != nil {
+		return nil, set, cannot(v.verb, v.file, s.in.advised(convert.Excepted(err)))
+	}
+	return app, set, nil
 }
 
 // advised adds to a refusal what to do about it, where that is not what one does for a set of the system.
@@ -126,22 +172,34 @@ type openedApp struct {
 	done    func()
 }
 
-// openApp opens the package that a set is for, by what the set says of itself.
-func openApp(ctx context.Context, s *session, v intake, file archive) (*openedApp, error) {
-	found, err := peek(file)
-	if err != nil {
-		return nil, err
-	}
+// openApp opens the package that a set is for, for a change of what is installed.
+func openApp(ctx context.Context, s *session, v intake, name string) (*openedApp, error) {
 	link, installer, done := direct(ctx, s, "apps", s.installer)
-	app := &openedApp{name: apps.PackageOf(found.Index.Bundles), link: link, done: done}
-	if err := app.open(ctx, installer, v); err != nil {
+	app := &openedApp{name: name, link: link, done: done}
+	err := app.check(ctx, installer, v)
+	if err == nil {
+		err = app.open(ctx, installer, v.older)
+	}
+	if err != nil {
 		done()
 		return nil, err
 	}
 	return app, nil
 }
 
-func (a *openedApp) open(ctx context.Context, installer update.AppInstaller, v intake) error {
+// openStaged opens a package in which a set is staged.
+func openStaged(ctx context.Context, s *session, name string) (*openedApp, error) {
+	installer, done := s.installer(ctx)
+	app := &openedApp{name: name, done: done}
+	if err := app.open(ctx, installer, false); err != nil {
+		done()
+		return nil, err
+	}
+	return app, nil
+}
+
+// check refuses to install what is installed, and to upgrade what is not.
+func (a *openedApp) check(ctx context.Context, installer update.AppInstaller, v intake) error {
 	all, err := packagesOf(ctx, installer)
 	if err != nil {
 		return err
@@ -158,8 +216,12 @@ func (a *openedApp) open(ctx context.Context, installer update.AppInstaller, v i
 	case v.verb == "upgrade" && version == "":
 		return refusal.New(refusal.UnknownApp, "there is no app %s: `nx install` it", a.name)
 	}
+	return nil
+}
+
+func (a *openedApp) open(ctx context.Context, installer update.AppInstaller, older bool) error {
 	answer, release := installer.Open(ctx, func(p update.AppInstaller_open_Params) error {
-		p.SetOlder(v.older)
+		p.SetOlder(older)
 		return p.SetName(a.name)
 	})
 	res, err := convert.Outcome(answer.Struct())

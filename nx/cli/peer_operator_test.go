@@ -369,6 +369,10 @@ func fillRecords(make func(int32) (journal.Record_List, error), filter journal.F
 	)
 }
 
+func (*peerOperator) FetchApps(context.Context, operator.Operator_fetchApps) error {
+	return capnp.Unimplemented("fetchApps")
+}
+
 func (*peerOperator) Fetch(context.Context, operator.Operator_fetch) error {
 	return errors.New("not asked")
 }

@@ -49,6 +49,10 @@ func (s *peerStager) Stage(_ context.Context, call update.UpdateStage_stage) err
 	return res.SetSink(update.StageSink_ServerToClient(sink))
 }
 
+func (*peerStager) App(context.Context, update.UpdateStage_app) error {
+	return capnp.Unimplemented("app")
+}
+
 func (s *peerStager) UntilEnded(ctx context.Context, call update.UpdateStage_untilEnded) error {
 	call.Go()
 	<-ctx.Done()
