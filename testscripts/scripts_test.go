@@ -148,6 +148,7 @@ func TestScripts(t *testing.T) {
 			"say":       say,
 			"webserver": building("web"),
 			"counter":   building("counter"),
+			"hello":     building("hello"),
 			"caddy":     buildCaddy,
 		},
 	})

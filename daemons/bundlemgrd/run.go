@@ -33,7 +33,7 @@ func Run(ctx context.Context, b *vat.Endowments, _ plat.Host) error {
 		return capnp.Client(bundle.BundleMgr_ServerToClient(newManager(s, hand)))
 	}
 	b.Serve("BundleMgr", func(c vat.Client) capnp.Client { return manager(c.Hand) })
-	go discovery.Offer(ctx, b, "BundleMgr", log, func() capnp.Client { return manager(nil) })
+	go discovery.Offer(ctx, b, "BundleMgr", log, func(vat.Client) capnp.Client { return manager(nil) })
 	self := bundle.BundleMgr(manager(nil))
 	defer self.Release()
 	b.OnPing(func() { vat.Served(self.List(ctx, nil)) })

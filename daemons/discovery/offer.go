@@ -14,10 +14,11 @@ import (
 const registrarFacet = "Registrar"
 
 // Offer offers a service under the daemon's name until ctx ends. It serves each client that gets a link, and registers
-// with each instance of samgrd for the clients that call through samgrd. Each call of serve makes a capability, which
-// Offer owns.
-func Offer(ctx context.Context, b *vat.Endowments, name string, log *logclient.Log, serve func() capnp.Client) {
-	b.Serve(Facet(name), func(vat.Client) capnp.Client { return serve() })
+// with each instance of samgrd for the clients that call through samgrd, of whom nobody is known: the client is the
+// zero value. Each call of serve makes a capability, which Offer owns.
+func Offer(ctx context.Context, b *vat.Endowments, name string, log *logclient.Log,
+	serve func(vat.Client) capnp.Client) {
+	b.Serve(Facet(name), serve)
 	b.Use(registrarFacet).Each(ctx, func(ctx context.Context, client capnp.Client) {
 		if err := register(ctx, registry.Registrar(client), serve); err != nil && ctx.Err() == nil {
 			log.Warn("cannot register", "name", name, "error", err)
@@ -26,9 +27,9 @@ func Offer(ctx context.Context, b *vat.Endowments, name string, log *logclient.L
 }
 
 // register registers the service with one instance of samgrd. The registration lasts as long as its answer is held.
-func register(ctx context.Context, registrar registry.Registrar, serve func() capnp.Client) error {
+func register(ctx context.Context, registrar registry.Registrar, serve func(vat.Client) capnp.Client) error {
 	answer, release := registrar.Register(ctx, func(p registry.Registrar_register_Params) error {
-		return p.SetService(serve())
+		return p.SetService(serve(vat.Client{}))
 	})
 	defer release()
 	if _, err := answer.Struct(); err != nil {

@@ -19,17 +19,17 @@ func Run(ctx context.Context, b *vat.Endowments, _ plat.Host) error {
 	b.OnRefused(log.Refused)
 	v := newView(b.Use("BundleMgr"))
 
-	view := func(client string) capnp.Client {
-		return capnp.Client(packagefs.PackageFs_ServerToClient(&server{v.forClient(client)}))
+	view := func(c vat.Client) capnp.Client {
+		return capnp.Client(packagefs.PackageFs_ServerToClient(&server{v.forClient(c.Name)}))
 	}
-	b.Serve("PackageFs", func(c vat.Client) capnp.Client { return view(c.Name) })
+	b.Serve("PackageFs", view)
 	self := packagefs.PackageFs_ServerToClient(&server{v})
 	defer self.Release()
 	b.OnPing(func() { vat.Served(self.Stat(ctx, nowhere)) })
 	if err := b.Ready(); err != nil {
 		return err
 	}
-	discovery.Offer(ctx, b, "PackageFs", log, func() capnp.Client { return view("") })
+	discovery.Offer(ctx, b, "PackageFs", log, view)
 	return nil
 }
 

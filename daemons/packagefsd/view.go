@@ -27,7 +27,8 @@ const (
 
 // A view answers one client's calls from what bundlemgrd has published.
 type view struct {
-	bundle  string // it shows only the files of this bundle and of its data bundles; empty: all
+	all     bool   // it shows the files of all bundles
+	bundle  string // else those of this bundle and of its data bundles; empty: none
 	bundles *vat.Holding
 	turns   chan struct{} // holds one token per running call
 	own     chan struct{} // one token per call of this client, running or next
@@ -37,9 +38,12 @@ func newView(bundles *vat.Holding) *view {
 	return (&view{bundles: bundles, turns: make(chan struct{}, maxTurns)}).forClient("")
 }
 
-// forClient returns a view for another client that shares the turns. A bundle sees less.
+// forClient returns a view for another client that shares the turns. A bundle sees less, and whoever is not known sees
+// nothing: a bundle may have come by samgrd, which does not say who asks.
 func (v *view) forClient(name string) *view {
-	return &view{bundle: bundleOf(name), bundles: v.bundles, turns: v.turns, own: make(chan struct{}, maxOwn)}
+	bundle := bundleOf(name)
+	return &view{all: name != "" && bundle == "", bundle: bundle, bundles: v.bundles, turns: v.turns,
+		own: make(chan struct{}, maxOwn)}
 }
 
 // bundleOf returns the bundle that a client is, and "" for others. Clients that are programs of a bundle are called
@@ -57,8 +61,8 @@ func bundleOf(client string) string {
 
 // sees returns which bundles the client may see.
 func (v *view) sees(ctx context.Context, m bundle.BundleMgr) (func(name string) bool, error) {
-	if v.bundle == "" {
-		return func(string) bool { return true }, nil
+	if v.all || v.bundle == "" {
+		return func(string) bool { return v.all }, nil
 	}
 	var asks []string
 	_, err := query(ctx, m, v.bundle, func(b bundle.Bundle) error {

@@ -29,7 +29,7 @@ func Run(ctx context.Context, b *vat.Endowments, host plat.Host) error {
 	if err := s.fillFactorySlot(ctx, b); err != nil {
 		return err
 	}
-	go discovery.Offer(ctx, b, "Updated", log, func() capnp.Client { return s.updated(vat.Client{}) })
+	go discovery.Offer(ctx, b, "Updated", log, func(vat.Client) capnp.Client { return s.updated(vat.Client{}) })
 	s.serve(b)
 	log.Announce(ctx, s.ready())
 	s.engine.Trial.Resume()

@@ -22,7 +22,8 @@ import (
 // Set at link time, never changed.
 var (
 	version = "0.0.0" // SemVer; the version in its manifest
-	mode    = "ok"    // ok, exit (exits with 3), failing (reports failure), starting (stays in that state)
+	// ok, exit (exits with 3), failing (reports failure), starting (stays in that state), reading (reads files)
+	mode = "ok"
 )
 
 // exitCode is the exit code in mode exit.
@@ -86,6 +87,9 @@ func look(conn *vat.Conn, links *vat.Endowments) error {
 		return err
 	}
 	defer services.Release()
+	if mode == "reading" {
+		return readFiles(ctx, links, registry.ServiceManager(services))
+	}
 	for {
 		client, err := discovery.FindBy(ctx, links, registry.ServiceManager(services), "BundleMgr")
 		if err != nil {
