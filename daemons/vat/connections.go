@@ -1,7 +1,9 @@
 package vat
 
 import (
+	"fmt"
 	"os"
+	"sync"
 
 	"capnproto.org/go/capnp/v3"
 
@@ -41,39 +43,9 @@ func (b *Endowments) serve(a arrival, s server, options ...guard.Option) *Conn {
 	return conn
 }
 
-// track registers a connection, so that Close ends it along with the others. If it ends before that, ended is called.
-func (b *Endowments) track(c *Conn, link uint64, ended func()) {
-	b.mu.Lock()
-	over := b.conns == nil
-	if !over {
-		b.conns[c] = link
-	}
-	b.mu.Unlock()
-	if over {
-		c.Close()
-		return
-	}
-	go func() {
-		<-c.Done()
-		b.mu.Lock()
-		over := b.conns == nil
-		delete(b.conns, c)
-		b.mu.Unlock()
-		if !over {
-			ended()
-		}
-	}()
-}
-
 // cut ends the connection of one link, even if its server is not registered yet.
 func (b *Endowments) cut(link uint64) {
-	var cut []*Conn
 	b.mu.Lock()
-	for c, number := range b.conns {
-		if number == link {
-			cut = append(cut, c)
-		}
-	}
 	for facet, arrivals := range b.waiting {
 		kept := arrivals[:0]
 		for _, a := range arrivals {
@@ -90,7 +62,84 @@ func (b *Endowments) cut(link uint64) {
 	if forwarder != nil {
 		forwarder.Cut(link)
 	}
-	for _, c := range cut {
-		go c.Close() // Close waits for the library; the channel must go on meanwhile.
+	b.endOf(link)
+}
+
+// connections are those of a daemon.
+type connections struct {
+	mu      sync.Mutex
+	conns   map[*Conn]uint64 // the value is the link's number; nil: all are over
+	refused func(peer string, reason guard.Reason)
+}
+
+// OnRefused registers f to be called for each peer that loses its connection because it broke the protocol. peer is the
+// name that initd gave it. f must not block. The default prints a line on standard error, which initd puts into the
+// log.
+func (c *connections) OnRefused(f func(peer string, reason guard.Reason)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.refused = f
+}
+
+// lastWords reports refusals on standard error, for daemons that have no log.
+func lastWords(peer string, reason guard.Reason) {
+	fmt.Fprintf(os.Stderr, "peer broke protocol peer=%s reason=%s\n", peer, reason)
+}
+
+// watch reports refusals of this peer under its name.
+func (c *connections) watch(peer string) guard.Option {
+	return guard.Observe(func(reason guard.Reason) { c.report(peer, reason) })
+}
+
+func (c *connections) report(peer string, reason guard.Reason) {
+	c.mu.Lock()
+	report := c.refused
+	c.mu.Unlock()
+	report(peer, reason)
+}
+
+// track registers a connection, so that Close ends it along with the others. If it ends before that, ended is called.
+func (c *connections) track(conn *Conn, link uint64, ended func()) {
+	c.mu.Lock()
+	over := c.conns == nil
+	if !over {
+		c.conns[conn] = link
+	}
+	c.mu.Unlock()
+	if over {
+		conn.Close()
+		return
+	}
+	go func() {
+		<-conn.Done()
+		c.mu.Lock()
+		over := c.conns == nil
+		delete(c.conns, conn)
+		c.mu.Unlock()
+		if !over {
+			ended()
+		}
+	}()
+}
+
+// endOf ends the connection of one link.
+func (c *connections) endOf(link uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for conn, number := range c.conns {
+		if number == link {
+			go conn.Close() // Close waits for the library; the channel must go on meanwhile.
+		}
+	}
+}
+
+// end ends all connections, and those that come later.
+func (c *connections) end() {
+	c.mu.Lock()
+	conns := c.conns
+	c.conns = nil
+	c.mu.Unlock()
+	for conn := range conns {
+		conn.Close()
 	}
 }

@@ -1,8 +1,6 @@
 package vat
 
 import (
-	"context"
-	"fmt"
 	"net"
 	"os"
 	"sync"
@@ -44,6 +42,8 @@ type server struct {
 // Endowments holds everything a daemon has been granted and will be granted. Its methods may be called in any order and
 // from any goroutine; they wait for what has not arrived yet.
 type Endowments struct {
+	resources
+	connections
 	channel *net.UnixConn
 	done    chan struct{}
 
@@ -51,9 +51,6 @@ type Endowments struct {
 	servers   map[string]server
 	waiting   map[string][]arrival // served links that arrived before their server
 	holdings  map[string]*Holding
-	resources map[resource]*slot
-	conns     map[*Conn]uint64 // the value is the link's number
-	refused   func(peer string, reason guard.Reason)
 	forwarder Forwarder // nil: nothing is forwarded
 	onPing    func()    // nil: pings are answered at once
 	onSocket  func(ticket string, socket *os.File)
@@ -67,31 +64,17 @@ type arrival struct {
 	socket net.Conn
 }
 
-// A resource identifies a granted directory, file or setting.
-type resource struct {
-	kind endowment.Endowment_Kind
-	name string
-}
-
-// A slot holds a resource once it has arrived. It is filled only once.
-type slot struct {
-	here  chan struct{}
-	once  sync.Once
-	file  *os.File
-	value []string
-}
-
 // Endowed starts to receive endowments from the channel, which it takes over.
 func Endowed(channel *net.UnixConn) *Endowments {
+	done := make(chan struct{})
 	b := &Endowments{
-		channel:   channel,
-		done:      make(chan struct{}),
-		servers:   map[string]server{},
-		waiting:   map[string][]arrival{},
-		holdings:  map[string]*Holding{},
-		resources: map[resource]*slot{},
-		conns:     map[*Conn]uint64{},
-		refused:   lastWords,
+		resources:   resources{done: done, slots: map[resource]*slot{}},
+		connections: connections{conns: map[*Conn]uint64{}, refused: lastWords},
+		channel:     channel,
+		done:        done,
+		servers:     map[string]server{},
+		waiting:     map[string][]arrival{},
+		holdings:    map[string]*Holding{},
 	}
 	go b.receive()
 	return b
@@ -108,24 +91,9 @@ func (b *Endowments) Ready() error {
 // Close ends all of the daemon's connections, then its channel. When initd closes the channel the connections stay
 // open, so that a daemon told to stop can still send its last messages.
 func (b *Endowments) Close() {
-	b.mu.Lock()
-	conns := b.conns
-	b.conns = nil
-	b.mu.Unlock()
-	for c := range conns {
-		c.Close()
-	}
+	b.end()
 	b.channel.Close()
 	<-b.done
-}
-
-// OnRefused registers f to be called for each peer that loses its connection because it broke the protocol. peer is the
-// name that initd gave it. f must not block. The default prints a line on standard error, which initd puts into the
-// log.
-func (b *Endowments) OnRefused(f func(peer string, reason guard.Reason)) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.refused = f
 }
 
 // OnSocket registers f to receive listening sockets for bundles, each with the ticket of the call that it answers. f
@@ -148,23 +116,6 @@ func (b *Endowments) takeSocket(e grant) {
 	default:
 		take(e.Grants[0], e.File)
 	}
-}
-
-// lastWords reports refusals on standard error, for daemons that have no log.
-func lastWords(peer string, reason guard.Reason) {
-	fmt.Fprintf(os.Stderr, "peer broke protocol peer=%s reason=%s\n", peer, reason)
-}
-
-// watch reports refusals of this peer under its name.
-func (b *Endowments) watch(peer string) guard.Option {
-	return guard.Observe(func(reason guard.Reason) { b.report(peer, reason) })
-}
-
-func (b *Endowments) report(peer string, reason guard.Reason) {
-	b.mu.Lock()
-	report := b.refused
-	b.mu.Unlock()
-	report(peer, reason)
 }
 
 // Serve calls bootstrap for each client of a facet, to make the capability that it gets. Clients that arrived earlier
@@ -201,68 +152,6 @@ func (b *Endowments) Use(facet string) *Holding {
 	return h
 }
 
-// Dir waits for a granted directory and opens it as a root, so that nothing outside it can be reached.
-func (b *Endowments) Dir(ctx context.Context, name string) (*os.Root, error) {
-	r, err := b.await(ctx, resource{endowment.Endowment_Kind_dir, name})
-	if err != nil {
-		return nil, err
-	}
-	return rootOf(r.file)
-}
-
-// File waits for a granted open file.
-func (b *Endowments) File(ctx context.Context, name string) (*os.File, error) {
-	r, err := b.await(ctx, resource{endowment.Endowment_Kind_file, name})
-	if err != nil {
-		return nil, err
-	}
-	return r.file, nil
-}
-
-// Given returns a file that may or may not have been granted. It does not wait: initd grants files before directories,
-// so once a directory has arrived, so have all files.
-func (b *Endowments) Given(name string) (*os.File, bool) {
-	s := b.slot(resource{endowment.Endowment_Kind_file, name})
-	select {
-	case <-s.here:
-		return s.file, true
-	default:
-		return nil, false
-	}
-}
-
-// Setting waits for the values of a policy setting.
-func (b *Endowments) Setting(ctx context.Context, name string) ([]string, error) {
-	r, err := b.await(ctx, resource{endowment.Endowment_Kind_setting, name})
-	if err != nil {
-		return nil, err
-	}
-	return r.value, nil
-}
-
-func (b *Endowments) await(ctx context.Context, key resource) (*slot, error) {
-	s := b.slot(key)
-	select {
-	case <-s.here:
-		return s, nil
-	case <-b.done:
-		return nil, context.Canceled
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-func (b *Endowments) slot(key resource) *slot {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	s := b.resources[key]
-	if s == nil {
-		s = &slot{here: make(chan struct{})}
-		b.resources[key] = s
-	}
-	return s
-}
-
 // receive handles endowments until the channel ends.
 func (b *Endowments) receive() {
 	defer close(b.done)
@@ -295,11 +184,7 @@ func (b *Endowments) take(e grant) {
 	case endowment.Endowment_Kind_ping:
 		b.answer()
 	default:
-		s := b.slot(resource{e.Kind, e.Name})
-		s.once.Do(func() {
-			s.file, s.value = e.File, e.Grants
-			close(s.here)
-		})
+		b.put(resource{e.Kind, e.Name}, e.File, e.Grants)
 	}
 }
 
