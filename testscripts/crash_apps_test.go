@@ -26,7 +26,7 @@ func midInstall(r *crashRig, strike func()) verbEnd {
 	r.must("trust", "add", "--role", "apps", filepath.Join(shared.demo(), "keys", "demo.pub"))
 	v := r.start("install", set)
 	line := "bundlemgrd: app " + testApp
-	r.eventually(line, func() bool { return r.system.count(line) > 0 || v.ended() })
+	r.eventually(line, func() bool { return r.system.Count(line) > 0 || v.Ended() })
 	strike()
 	return v.wait(r)
 }

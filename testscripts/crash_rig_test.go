@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"nexus/selftest/kit"
 )
 
 // A crashRig is one system of the matrix: real processes on a folder of its own.
@@ -19,7 +20,7 @@ type crashRig struct {
 	t      *testing.T
 	dir    string
 	system *system       // its console
-	stderr *console      // what it says beside
+	stderr *collector    // what it says beside
 	state  systemState   // when it was last quiet
 	rolls  servicesState // likewise
 	last   string        // why it is not as wanted, for a wait that fails
@@ -28,46 +29,39 @@ type crashRig struct {
 
 // newCrashRig starts a system in a folder, with more flags; it runs oldVersion, and that is healthy.
 func newCrashRig(t *testing.T, dir string, flags ...string) *crashRig {
-	r := &crashRig{t: t, dir: dir, stderr: &console{news: make(chan struct{}, 1)}}
-	r.system = &system{ended: make(chan struct{}), news: make(chan struct{})}
+	r := &crashRig{t: t, dir: dir, stderr: &collector{news: make(chan struct{}, 1)}}
+	r.system = &system{}
 	r.system.cmd = exec.Command(filepath.Join(shared.bin(), "nx"),
 		append([]string{"up", "--dir", r.dir, "--settle", "200ms",
 			"--hang", benchHang.String(), "--trust", filepath.Join(shared.demo(), "keys", "demo.pub"), "--factory",
 			setFile(oldVersion)}, flags...)...)
 	r.system.cmd.Env = []string{}
-	out, in := io.Pipe()
-	r.system.cmd.Stdout, r.system.cmd.Stderr = in, r.stderr
-	if err := r.system.cmd.Start(); err != nil {
+	r.system.cmd.Stderr = r.stderr
+	if err := r.system.start(); err != nil {
 		t.Fatal(err)
 	}
-	go r.system.read(out)
-	go func() {
-		defer close(r.system.ended)
-		r.system.cmd.Wait()
-		in.Close()
-	}()
 	t.Cleanup(r.halt)
-	r.eventually("the factory's set to be healthy", func() bool { return r.system.count("init: health ok") > 0 })
+	r.eventually("the factory's set to be healthy", func() bool { return r.system.Count("init: health ok") > 0 })
 	return r
 }
 
 // halt stops the system, which must be able to, whatever befell it.
 func (r *crashRig) halt() {
-	family := descendants(r.system.cmd.Process.Pid)
+	family := kit.Descendants(r.system.cmd.Process.Pid)
 	r.system.cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-r.system.ended:
 	case <-time.After(waitLimit):
 		r.t.Error("the system does not end")
-		for _, p := range append(family, proc{pid: r.system.cmd.Process.Pid}) {
-			syscall.Kill(p.pid, syscall.SIGKILL)
+		for _, p := range append(family, kit.Proc{PID: r.system.cmd.Process.Pid}) {
+			syscall.Kill(p.PID, syscall.SIGKILL)
 		}
 	}
 	if code := r.system.cmd.ProcessState.ExitCode(); code != 0 && !r.killed && !r.t.Failed() {
 		r.t.Errorf("the system ended with status %d", code)
 	}
 	if r.t.Failed() {
-		r.t.Logf("console:\n%s", strings.Join(r.system.console(), "\n"))
+		r.t.Logf("console:\n%s", strings.Join(r.system.Since(0), "\n"))
 	}
 }
 
@@ -80,9 +74,9 @@ func setFile(version string) string {
 // strike has the cell's daemon crash.
 func (r *crashRig) strike(c cell) {
 	r.t.Helper()
-	for _, p := range descendants(r.system.cmd.Process.Pid) {
-		if p.name == c.daemon {
-			if err := syscall.Kill(p.pid, c.crash.signal); err != nil {
+	for _, p := range kit.Descendants(r.system.cmd.Process.Pid) {
+		if p.Name == c.daemon {
+			if err := syscall.Kill(p.PID, c.crash.signal); err != nil {
 				r.t.Fatal(err)
 			}
 			return
@@ -93,10 +87,8 @@ func (r *crashRig) strike(c cell) {
 
 // A verbRun is one command of the operator's.
 type verbRun struct {
-	cmd    *exec.Cmd
-	stdout bytes.Buffer
-	stderr bytes.Buffer
-	done   chan struct{}
+	*kit.Verb
+	verb string
 }
 
 // A verbEnd is how one ended.
@@ -107,68 +99,47 @@ type verbEnd struct {
 	text   string // the same for people
 }
 
+// operator is who operates the system.
+func (r *crashRig) operator() kit.NX { return kit.NX{Bin: shared.bin(), Dir: r.dir} }
+
 // start starts nx for a program, as the operator.
 func (r *crashRig) start(args ...string) *verbRun {
 	r.t.Helper()
-	v := &verbRun{done: make(chan struct{})}
-	v.cmd = exec.Command(filepath.Join(shared.bin(), "nx"), append([]string{"--dir", r.dir, "--json"}, args...)...)
-	v.cmd.Stdout, v.cmd.Stderr = &v.stdout, &v.stderr
-	if err := v.cmd.Start(); err != nil {
+	v, err := r.operator().Start(false, args...)
+	if err != nil {
 		r.t.Fatal(err)
 	}
-	go func() {
-		defer close(v.done)
-		v.cmd.Wait()
-	}()
-	return v
+	return &verbRun{v, args[0]}
 }
 
 // wait wants the command to end, with a result or with a reason.
 func (v *verbRun) wait(r *crashRig) verbEnd {
 	r.t.Helper()
-	verb := v.cmd.Args[4]
-	select {
-	case <-v.done:
-	case <-time.After(waitLimit):
-		v.cmd.Process.Kill()
-		r.t.Fatalf("nx %s does not end", verb)
-	}
-	end := verbEnd{verb: verb, exit: v.cmd.ProcessState.ExitCode()}
-	var failure struct{ Error, Reason string }
-	lines := bytes.Split(bytes.TrimSpace(v.stdout.Bytes()), []byte("\n"))
+	<-v.Done
+	end := verbEnd{verb: v.verb, exit: v.Exit(), reason: string(v.Reason())}
+	var failure struct{ Error string }
+	lines := bytes.Split(bytes.TrimSpace(v.Stdout.Bytes()), []byte("\n"))
 	if err := json.Unmarshal(lines[len(lines)-1], &failure); err != nil {
-		r.t.Errorf("nx %s: exit %d, and what it says is no answer: %q\n%s", verb, end.exit, v.stdout.Bytes(),
-			v.stderr.Bytes())
+		r.t.Errorf("%v, and what it says is no answer: %q\n%s", v, v.Stdout.Bytes(), v.Said())
 	}
-	end.reason, end.text = failure.Reason, failure.Error
+	end.text = failure.Error
 	if end.exit != 0 && (end.exit != 1 || end.reason == "" || end.reason == "failed") {
-		r.t.Errorf("nx %s: exit %d without a reason that a program can act on: %+v", verb, end.exit, end)
+		r.t.Errorf("%v, without a reason that a program can act on", v)
 	}
 	return end
 }
 
-func (v *verbRun) ended() bool {
-	select {
-	case <-v.done:
-		return true
-	default:
-		return false
-	}
-}
-
 // hold stops the command and reports whether it stands still now; otherwise it has ended.
 func (v *verbRun) hold() bool {
-	v.signal(syscall.SIGSTOP)
-	for !v.ended() {
-		stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", v.cmd.Process.Pid))
+	v.Signal(syscall.SIGSTOP)
+	for !v.Ended() {
+		stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", v.PID()))
 		if _, after, _ := strings.Cut(string(stat), ") "); strings.HasPrefix(after, "T") {
 			return true
 		}
 	}
 	return false
 }
-
-func (v *verbRun) signal(s syscall.Signal) { v.cmd.Process.Signal(s) }
 
 // nx runs a command to its end.
 func (r *crashRig) nx(args ...string) verbEnd {
@@ -185,16 +156,4 @@ func (r *crashRig) must(args ...string) {
 }
 
 // ask reads the answer of a command that may fail while a daemon is away.
-func (r *crashRig) ask(answer any, args ...string) error {
-	v := r.start(args...)
-	select {
-	case <-v.done:
-	case <-time.After(waitLimit):
-		v.cmd.Process.Kill()
-		return fmt.Errorf("nx %v does not end", args)
-	}
-	if code := v.cmd.ProcessState.ExitCode(); code != 0 {
-		return fmt.Errorf("nx %v: exit %d: %s", args, code, v.stderr.Bytes())
-	}
-	return json.Unmarshal(v.stdout.Bytes(), answer)
-}
+func (r *crashRig) ask(answer any, args ...string) error { return r.operator().Ask(answer, args...) }

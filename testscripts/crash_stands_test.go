@@ -47,13 +47,13 @@ func beforeStage(r *crashRig, strike func()) verbEnd {
 func midStage(r *crashRig, strike func()) verbEnd {
 	for range 50 {
 		v := r.start("stage", setFile(newVersion))
-		r.eventually("a stage to begin", func() bool { return r.receiving() || v.ended() })
+		r.eventually("a stage to begin", func() bool { return r.receiving() || v.Ended() })
 		if v.hold() && r.receiving() {
 			strike()
-			v.signal(syscall.SIGCONT)
+			v.Signal(syscall.SIGCONT)
 			return v.wait(r)
 		}
-		v.signal(syscall.SIGCONT) // it was all sent already
+		v.Signal(syscall.SIGCONT) // it was all sent already
 		if end := v.wait(r); end.exit == 0 {
 			r.must("discard")
 		}
@@ -71,7 +71,7 @@ func midDelta(r *crashRig, strike func()) verbEnd {
 		r.t.Fatalf("%v: %s", err, out)
 	}
 	v := r.start("stage", file)
-	r.eventually("a stage to begin", func() bool { return r.receiving() || v.ended() })
+	r.eventually("a stage to begin", func() bool { return r.receiving() || v.Ended() })
 	strike()
 	return v.wait(r)
 }
@@ -93,9 +93,9 @@ func underWatch(r *crashRig, strike func()) verbEnd {
 // atConsole strikes in an update, when the console shows a line that begins so, and was not there before.
 func atConsole(version, line string) func(*crashRig, func()) verbEnd {
 	return func(r *crashRig, strike func()) verbEnd {
-		shown := r.system.count(line)
+		shown := r.system.Count(line)
 		v := r.start("update", setFile(version))
-		r.eventually(line, func() bool { return r.system.count(line) > shown })
+		r.eventually(line, func() bool { return r.system.Count(line) > shown })
 		strike()
 		return v.wait(r)
 	}

@@ -13,6 +13,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"nexus/selftest/oracle"
 )
 
 // A systemState is what the matrix reads of `nx status --json`.
@@ -32,28 +34,25 @@ func (s systemState) version(slot string) string { return s.Slots[slot].SystemVe
 // A servicesState is what the matrix reads of `nx services --json`.
 type servicesState struct {
 	Services []struct{ Name, Version, State, Slot, App string }
-	Daemons  []struct {
-		daemonState
-		LastExit string
-	}
+	Daemons  []oracle.Daemon
 }
 
 // daemons are how the daemons are now, by name.
-func (r *crashRig) daemons() map[string]daemonState {
+func (r *crashRig) daemons() map[string]oracle.Daemon {
 	r.t.Helper()
 	var now servicesState
 	if err := r.ask(&now, "services"); err != nil {
 		r.t.Fatal(err)
 	}
-	all := map[string]daemonState{}
+	all := map[string]oracle.Daemon{}
 	for _, d := range now.Daemons {
-		all[d.Name] = d.daemonState
+		all[d.Name] = d
 	}
 	return all
 }
 
 // awaitQuiet waits until the daemon that crashed serves again, nothing is under way, and what runs is healthy.
-func (r *crashRig) awaitQuiet(c cell, before map[string]daemonState) {
+func (r *crashRig) awaitQuiet(c cell, before map[string]oracle.Daemon) {
 	r.t.Helper()
 	back := false
 	r.eventually("the system to be quiet", func() bool {
@@ -68,7 +67,7 @@ func (r *crashRig) awaitQuiet(c cell, before map[string]daemonState) {
 	})
 }
 
-func (r *crashRig) isBack(c cell, before map[string]daemonState) bool {
+func (r *crashRig) isBack(c cell, before map[string]oracle.Daemon) bool {
 	for _, d := range r.rolls.Daemons {
 		if d.Name == c.daemon {
 			return d.Ready && d.Restarts > before[d.Name].Restarts
@@ -173,51 +172,36 @@ func filesOf(archive string) (map[string][32]byte, error) {
 	}
 }
 
-// wantOnly wants the daemon that crashed to have been restarted once, and every other one to be in the life it was in.
-func (r *crashRig) wantOnly(c cell, before map[string]daemonState) {
+// wantOnly wants the daemon that crashed to have been restarted once, and every other one to run as before.
+func (r *crashRig) wantOnly(c cell, before map[string]oracle.Daemon) {
 	r.t.Helper()
 	for _, d := range r.rolls.Daemons {
 		was := before[d.Name]
 		switch {
 		case d.Name == c.daemon && (d.Restarts != was.Restarts+1 || d.LastExit != c.crash.exit):
-			r.t.Errorf("%s was restarted %d times, its last life ended with %q, want once and %q",
+			r.t.Errorf("%s was restarted %d times, its last run ended with %q, want once and %q",
 				d.Name, d.Restarts-was.Restarts, d.LastExit, c.crash.exit)
 		case d.Name != c.daemon && (d.Restarts != was.Restarts || d.PID != was.PID || !d.Ready):
-			r.t.Errorf("%s was %+v and is %+v", d.Name, was, d.daemonState)
+			r.t.Errorf("%s was %+v and is %+v", d.Name, was, d)
 		}
 	}
-}
-
-// A logRecord is what the matrix reads of `nx log --json`.
-type logRecord struct {
-	Sender, Kind string
-	Fields       []struct{ Key, Value string }
-}
-
-func (r logRecord) field(key string) string {
-	for _, f := range r.Fields {
-		if f.Key == key {
-			return f.Value
-		}
-	}
-	return ""
 }
 
 // wantRecorded wants one crash record, which says who, how and, for a panic, with what words; and no line of a trace on
 // the console.
 func (r *crashRig) wantRecorded(c cell) {
 	r.t.Helper()
-	var found []logRecord
+	var found []oracle.Record
 	r.eventually("the record of the crash", func() bool {
 		found = r.crashRecords(c.daemon)
 		return len(found) > 0
 	})
-	if len(found) != 1 || found[0].Sender != "initd" || found[0].field("exit") != c.crash.exit {
+	if len(found) != 1 || found[0].Sender != "initd" || found[0].Field("exit") != c.crash.exit {
 		r.t.Errorf("the journal records the crash as %+v", found)
 	}
 	words := "SIGQUIT: quit\n"
-	if panicked := strings.HasPrefix(found[0].field("trace"), words); panicked != (c.crash.signal.String() == "quit") {
-		r.t.Errorf("the record of a %s has the trace %q", c.crash.name, found[0].field("trace"))
+	if panicked := strings.HasPrefix(found[0].Field("trace"), words); panicked != (c.crash.signal.String() == "quit") {
+		r.t.Errorf("the record of a %s has the trace %q", c.crash.name, found[0].Field("trace"))
 	}
 	for line := range strings.Lines(r.stderr.text()) {
 		if !strings.HasPrefix(line, "initd: "+c.daemon+" wrote: ") {
@@ -225,7 +209,7 @@ func (r *crashRig) wantRecorded(c cell) {
 			break
 		}
 	}
-	for _, line := range r.system.console() {
+	for _, line := range r.system.Since(0) {
 		if strings.Contains(line, "SIGQUIT") && !strings.HasPrefix(line, "initd: crash ") ||
 			strings.HasPrefix(line, "goroutine ") {
 			r.t.Errorf("the console shows a trace: %q", line)
@@ -234,15 +218,15 @@ func (r *crashRig) wantRecorded(c cell) {
 }
 
 // crashRecords are the journal's crash records of a daemon.
-func (r *crashRig) crashRecords(daemon string) (found []logRecord) {
+func (r *crashRig) crashRecords(daemon string) (found []oracle.Record) {
 	v := r.start("log")
-	<-v.done
-	for decoder := json.NewDecoder(&v.stdout); ; {
-		var record logRecord
+	<-v.Done
+	for decoder := json.NewDecoder(&v.Stdout); ; {
+		var record oracle.Record
 		if decoder.Decode(&record) != nil {
 			return found
 		}
-		if record.Kind == "crash" && record.field("process") == daemon {
+		if record.Kind == "crash" && record.Field("process") == daemon {
 			found = append(found, record)
 		}
 	}

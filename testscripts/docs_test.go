@@ -333,7 +333,7 @@ func (r *reader) must(words ...string) {
 // start runs a command in the background until the test ends, and waits until it has printed what the document shows.
 func (r *reader) start(s step, words []string) {
 	r.t.Helper()
-	console := &console{news: make(chan struct{}, 1)}
+	console := &collector{news: make(chan struct{}, 1)}
 	cmd := r.command(words)
 	cmd.Stdout, cmd.Stderr = console, console
 	if err := cmd.Start(); err != nil {
@@ -383,14 +383,14 @@ func (r *reader) compare(s step, got string) {
 	}
 }
 
-// A console collects what a background command prints.
-type console struct {
+// A collector keeps what a background command prints.
+type collector struct {
 	lock sync.Mutex
 	news chan struct{}
 	all  bytes.Buffer
 }
 
-func (c *console) Write(b []byte) (int, error) {
+func (c *collector) Write(b []byte) (int, error) {
 	c.lock.Lock()
 	defer c.lock.Unlock()
 	select {
@@ -400,14 +400,14 @@ func (c *console) Write(b []byte) (int, error) {
 	return c.all.Write(b)
 }
 
-func (c *console) text() string {
+func (c *collector) text() string {
 	c.lock.Lock()
 	defer c.lock.Unlock()
 	return c.all.String()
 }
 
 // shows reports whether the lines stand in the console, in order.
-func (c *console) shows(lines []string) bool {
+func (c *collector) shows(lines []string) bool {
 	rest := c.text()
 	for _, line := range lines {
 		at := strings.Index(rest, line+"\n")

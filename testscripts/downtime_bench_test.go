@@ -61,17 +61,7 @@ const settle = "200ms"
 func departures(b *testing.B, args []string) map[string]float64 {
 	b.Helper()
 	dir := b.TempDir()
-	up := exec.Command(filepath.Join(shared.bin(), "nx"), "up", "--dir", dir, "--state", filepath.Join(dir, "state"),
-		"--settle", settle,
-		"--trust", filepath.Join(shared.demo(), "keys", "demo.pub"), "--factory",
-		filepath.Join(shared.demo(), "system-v1.0.0.nxs"))
-	if err := up.Start(); err != nil {
-		b.Fatal(err)
-	}
-	defer up.Wait()
-	defer up.Process.Signal(syscall.SIGTERM)
-	awaitConfirmed(b, dir)
-
+	defer up(b, dir, "--state", filepath.Join(dir, "state"), "--settle", settle, "--factory", setFile(oldVersion))()
 	out, err := exec.Command(filepath.Join(shared.bin(), "nx"), append([]string{"--dir", dir}, args...)...).Output()
 	if err != nil {
 		b.Fatalf("nx %q: %v", args, err)
@@ -87,17 +77,28 @@ func departures(b *testing.B, args []string) map[string]float64 {
 	return away
 }
 
-// awaitConfirmed waits until what runs is confirmed.
-func awaitConfirmed(b *testing.B, dir string) {
+// up starts a system that trusts the demo's key, and waits until what it runs is confirmed. end ends it.
+func up(b *testing.B, dir string, flags ...string) (end func()) {
 	b.Helper()
+	cmd := exec.Command(filepath.Join(shared.bin(), "nx"), append([]string{"up", "--dir", dir, "--trust",
+		filepath.Join(shared.demo(), "keys", "demo.pub")}, flags...)...)
+	if err := cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	end = func() {
+		cmd.Process.Signal(syscall.SIGTERM)
+		cmd.Wait()
+	}
 	for deadline := time.Now().Add(waitLimit); time.Now().Before(deadline); {
 		out, err := exec.Command(filepath.Join(shared.bin(), "nx"), "--dir", dir, "--json", "status").Output()
 		var status struct {
 			HealthOK bool `json:"healthOk"`
 		}
 		if err == nil && json.Unmarshal(out, &status) == nil && status.HealthOK {
-			return
+			return end
 		}
 	}
+	end()
 	b.Fatalf("the system is not confirmed within %v", waitLimit)
+	return nil
 }

@@ -6,7 +6,6 @@ import (
 	"net"
 	"os/exec"
 	"path/filepath"
-	"syscall"
 	"testing"
 	"time"
 
@@ -112,16 +111,8 @@ func BenchmarkRoundTrips(b *testing.B) {
 	}
 	run("nxs-pack", "keygen", "--output", "anna")
 	address := fmt.Sprintf("127.0.0.1:%d", port)
-	up := exec.Command(filepath.Join(shared.bin(), "nx"), "up", "--dir", "sys", "--settle", "100ms",
-		"--trust", filepath.Join(shared.demo(), "keys", "demo.pub"),
-		"--factory", filepath.Join(shared.demo(), "system-v1.0.0.nxs"), "--listen", address, "--operator",
-		"anna.pub=operator")
-	up.Dir = dir
-	if err := up.Start(); err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { up.Process.Signal(syscall.SIGTERM); up.Wait() })
-	awaitConfirmed(b, filepath.Join(dir, "sys"))
+	b.Cleanup(up(b, filepath.Join(dir, "sys"), "--settle", "100ms", "--factory", setFile(oldVersion), "--listen",
+		address, "--operator", filepath.Join(dir, "anna.pub")+"=operator"))
 	line := newFarLine(b, address)
 	took := func(delay time.Duration, verb ...string) time.Duration {
 		line.delay = delay

@@ -10,6 +10,7 @@ import (
 
 	"nexus/libupdates/updatestest"
 	"nexus/oci/ocitest"
+	"nexus/selftest/kit"
 )
 
 // A set of TestFetchCosts, in which one bundle changes, and what fetching may cost: bytes on the wire in relation to
@@ -68,11 +69,11 @@ func TestFetchCosts(t *testing.T) {
 // peak is the most memory that a daemon has had resident, in bytes.
 func (r *crashRig) peak(t *testing.T, daemon string) (bytes int64) {
 	t.Helper()
-	for _, p := range descendants(r.system.cmd.Process.Pid) {
-		if p.name != daemon {
+	for _, p := range kit.Descendants(r.system.cmd.Process.Pid) {
+		if p.Name != daemon {
 			continue
 		}
-		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.pid))
+		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -76,8 +76,8 @@ const lookEvery = 100 * time.Millisecond
 // log is the whole log of the system.
 func (r *crashRig) log() string {
 	v := r.start("log")
-	<-v.done
-	return v.stdout.String()
+	<-v.Done
+	return v.Stdout.String()
 }
 
 // TestFetchEndsAtOnce ends a fetch that waits for its registry: by `nx discard`, which somebody else calls, and by
@@ -97,7 +97,7 @@ func TestFetchEndsAtOnce(t *testing.T) {
 				select {
 				case <-begun:
 				case <-time.After(waitLimit):
-					t.Fatalf("nothing is waited for: %s", &fetch.stderr)
+					t.Fatalf("nothing is waited for: %s", fetch.Said())
 				}
 				var now struct{ StagingDoneBytes, StagingTotalBytes int64 }
 				if err := r.ask(&now, "status"); err != nil {
@@ -129,7 +129,7 @@ func (r *crashRig) endFetch(t *testing.T, fetch *verbRun, by string) {
 			t.Errorf("nx discard: %+v, %v", ended, err)
 		}
 	} else {
-		fetch.signal(syscall.SIGINT)
+		fetch.Signal(syscall.SIGINT)
 	}
 	if end := fetch.wait(r); end.reason != "cancelled" || !strings.Contains(end.text, want) {
 		t.Errorf("the fetch: %+v", end)

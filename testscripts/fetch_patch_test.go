@@ -113,8 +113,8 @@ func wantWay(t *testing.T, r *crashRig, from string, whole bool) {
 	}
 	r.wantIntact(t)
 	log := r.start("log")
-	<-log.done
-	said := strings.Contains(log.stdout.String(), "fetched whole, not patched")
+	<-log.Done
+	said := strings.Contains(log.Stdout.String(), "fetched whole, not patched")
 	switch {
 	case whole && (len(got.Unpatched) != 1 || got.Unpatched[0].Bundle != "big" ||
 		got.Unpatched[0].Reason != "missing-base" || got.PatchedBytes != 0 || !said):
@@ -218,7 +218,7 @@ func TestFetchOfAPatchIsResumedByTheNext(t *testing.T) {
 	r.must("stage", reference(l.Host(), all[0]))
 	start := l.Total()
 	for i, interrupt := range []func(v *verbRun){
-		func(v *verbRun) { v.signal(syscall.SIGKILL) },
+		func(v *verbRun) { v.Signal(syscall.SIGKILL) },
 		func(*verbRun) {
 			r.killAll()
 			r = fetchRigIn(t, dir, "--state", state)

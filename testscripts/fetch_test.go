@@ -15,6 +15,7 @@ import (
 
 	"nexus/libupdates/updatestest"
 	"nexus/oci/ocitest"
+	"nexus/selftest/kit"
 )
 
 // fetchedTwice is how much may be fetched twice because of one interruption.
@@ -212,9 +213,9 @@ func (r *crashRig) wantIntact(t *testing.T) {
 
 // kill kills a daemon.
 func (r *crashRig) kill(daemon string) {
-	for _, p := range descendants(r.system.cmd.Process.Pid) {
-		if p.name == daemon {
-			_ = syscall.Kill(p.pid, syscall.SIGKILL)
+	for _, p := range kit.Descendants(r.system.cmd.Process.Pid) {
+		if p.Name == daemon {
+			_ = syscall.Kill(p.PID, syscall.SIGKILL)
 		}
 	}
 }
@@ -222,8 +223,8 @@ func (r *crashRig) kill(daemon string) {
 // killAll kills the whole system at once.
 func (r *crashRig) killAll() {
 	r.killed = true
-	for _, p := range append(descendants(r.system.cmd.Process.Pid), proc{pid: r.system.cmd.Process.Pid}) {
-		_ = syscall.Kill(p.pid, syscall.SIGKILL)
+	for _, p := range append(kit.Descendants(r.system.cmd.Process.Pid), kit.Proc{PID: r.system.cmd.Process.Pid}) {
+		_ = syscall.Kill(p.PID, syscall.SIGKILL)
 	}
 	<-r.system.ended
 }
@@ -249,8 +250,8 @@ func resumedByTheNext(t *testing.T, verb, kept string) {
 	apps := "apps=hex-public:" + updatestest.Key(1).Public().String()
 	r := fetchRigIn(t, dir, "--trust", apps)
 	interruptions := []func(v *verbRun){
-		func(v *verbRun) { v.signal(syscall.SIGINT) },
-		func(v *verbRun) { v.signal(syscall.SIGKILL) },
+		func(v *verbRun) { v.Signal(syscall.SIGINT) },
+		func(v *verbRun) { v.Signal(syscall.SIGKILL) },
 		func(*verbRun) {
 			r.killAll()
 			r = fetchRigIn(t, dir)
@@ -289,17 +290,17 @@ func (r *crashRig) interruptStage(l *ocitest.Line, after int64, verb, reference 
 		<-over
 	})
 	v := r.start(verb, reference)
-	for _, step := range []chan struct{}{reached, v.done} {
+	for _, step := range []chan struct{}{reached, v.Done} {
 		select {
 		case <-step:
 		case <-time.After(waitLimit):
-			r.t.Fatalf("the stage waits: %s", &v.stderr)
+			r.t.Fatalf("the stage waits: %s", v.Said())
 		}
 		if step == reached {
 			interrupt(v)
 		}
 	}
-	if v.cmd.ProcessState.ExitCode() == 0 {
+	if v.Exit() == 0 {
 		r.t.Fatal("nx succeeded")
 	}
 }
@@ -343,8 +344,8 @@ func TestFetchByTLS(t *testing.T) {
 				t.Errorf("got %+v, want %q", end, c.reason)
 			}
 			log := r.start("log")
-			<-log.done
-			said := end.text + strings.Join(r.system.console(), "\n") + log.stdout.String()
+			<-log.Done
+			said := end.text + strings.Join(r.system.Since(0), "\n") + log.Stdout.String()
 			if !strings.Contains(said, reference) {
 				t.Errorf("the log does not tell of the fetch:\n%s", said)
 			}

@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"syscall"
 	"testing"
 	"time"
 
@@ -23,15 +22,8 @@ const installedBytes = 10 << 20
 func BenchmarkInstall(b *testing.B) {
 	dir := b.TempDir()
 	program, set := packBig(b, dir)
-	up := exec.Command(filepath.Join(shared.bin(), "nx"), "up", "--dir", filepath.Join(dir, "sys"), "--state",
-		filepath.Join(dir, "sys", "state"), "--watch", "0", "--trust", filepath.Join(shared.demo(), "keys", "demo.pub"),
-		"--factory", setFile(oldVersion))
-	if err := up.Start(); err != nil {
-		b.Fatal(err)
-	}
-	defer up.Wait()
-	defer up.Process.Signal(syscall.SIGTERM)
-	awaitConfirmed(b, filepath.Join(dir, "sys"))
+	defer up(b, filepath.Join(dir, "sys"), "--state", filepath.Join(dir, "sys", "state"), "--watch", "0", "--factory",
+		setFile(oldVersion))()
 	nx := func(args ...string) []string {
 		return append([]string{filepath.Join(shared.bin(), "nx"), "--dir", filepath.Join(dir, "sys")}, args...)
 	}

@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"syscall"
 	"testing"
 	"time"
 
@@ -61,14 +60,7 @@ func main() {
 // compares the 99th percentiles of the calls in the three phases.
 func BenchmarkCallsWhileServicesWrite(b *testing.B) {
 	dir := b.TempDir()
-	up := exec.Command(filepath.Join(shared.bin(), "nx"), "up", "--dir", filepath.Join(dir, "sys"), "--trust",
-		filepath.Join(shared.demo(), "keys", "demo.pub"), "--factory", writingSet(b, dir))
-	if err := up.Start(); err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { up.Process.Signal(syscall.SIGTERM); up.Wait() })
-	awaitConfirmed(b, filepath.Join(dir, "sys"))
-
+	b.Cleanup(up(b, filepath.Join(dir, "sys"), "--factory", writingSet(b, dir)))
 	socket, err := plat.DialPath(filepath.Join(dir, "sys", "control.sock"))
 	if err != nil {
 		b.Fatal(err)

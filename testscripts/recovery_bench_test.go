@@ -1,27 +1,19 @@
 package testscripts
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
+
+	"nexus/selftest/kit"
+	"nexus/selftest/oracle"
 )
 
 // benchHang is the patience of the benchmarked system, and so a floor of what recovery from a stop takes. It is the
 // least there is.
 const benchHang = time.Second
-
-// A daemonState is what the benchmark reads of `nx services --json`.
-type daemonState struct {
-	Name     string `json:"name"`
-	PID      int    `json:"pid"`
-	Ready    bool   `json:"ready"`
-	Restarts int    `json:"restarts"`
-}
 
 // BenchmarkRecovery shows how long each daemon of a running system takes from kill -9, and from SIGSTOP, until its next
 // life says that it serves. A daemon that ends again soon waits before it is started: each fault hits a system that was
@@ -49,28 +41,19 @@ func BenchmarkRecovery(b *testing.B) {
 func recovery(b *testing.B, daemon string, fault syscall.Signal) time.Duration {
 	b.Helper()
 	dir := b.TempDir()
-	up := exec.Command(filepath.Join(shared.bin(), "nx"), "up", "--dir", dir, "--settle", "200ms", "--hang",
-		benchHang.String(),
-		"--trust", filepath.Join(shared.demo(), "keys", "demo.pub"), "--factory",
-		filepath.Join(shared.demo(), "system-v1.0.0.nxs"))
-	if err := up.Start(); err != nil {
-		b.Fatal(err)
-	}
-	defer up.Wait()
-	defer up.Process.Signal(syscall.SIGTERM)
-
-	before := awaitDaemon(b, dir, daemon, func(d daemonState) bool { return d.Ready })
+	defer up(b, dir, "--settle", "200ms", "--hang", benchHang.String(), "--factory", setFile(oldVersion))()
+	before := awaitDaemon(b, dir, daemon, func(d oracle.Daemon) bool { return d.Ready })
 	began := time.Now()
 	if err := syscall.Kill(before.PID, fault); err != nil {
 		b.Fatal(err)
 	}
-	awaitDaemon(b, dir, daemon, func(d daemonState) bool { return d.Ready && d.Restarts > before.Restarts })
+	awaitDaemon(b, dir, daemon, func(d oracle.Daemon) bool { return d.Ready && d.Restarts > before.Restarts })
 	return time.Since(began)
 }
 
 // awaitDaemon asks initd, as an operator does, until the daemon is as wanted. One question takes some milliseconds, by
 // which the result is too long.
-func awaitDaemon(b *testing.B, dir, daemon string, wanted func(daemonState) bool) daemonState {
+func awaitDaemon(b *testing.B, dir, daemon string, wanted func(oracle.Daemon) bool) oracle.Daemon {
 	b.Helper()
 	deadline := time.Now().Add(waitLimit)
 	for time.Now().Before(deadline) {
@@ -80,24 +63,18 @@ func awaitDaemon(b *testing.B, dir, daemon string, wanted func(daemonState) bool
 		}
 	}
 	b.Fatalf("%s is not as wanted within %v", daemon, waitLimit)
-	return daemonState{}
+	return oracle.Daemon{}
 }
 
-func lookAtDaemon(dir, daemon string) (daemonState, error) {
-	out, err := exec.Command(filepath.Join(shared.bin(), "nx"), "--dir", dir, "--json", "services").Output()
-	if err != nil {
-		return daemonState{}, err
+func lookAtDaemon(dir, daemon string) (oracle.Daemon, error) {
+	var roll oracle.Roll
+	if err := (kit.NX{Bin: shared.bin(), Dir: dir}).Ask(&roll, "services"); err != nil {
+		return oracle.Daemon{}, err
 	}
-	var all struct {
-		Daemons []daemonState `json:"daemons"`
-	}
-	if err := json.Unmarshal(out, &all); err != nil {
-		return daemonState{}, err
-	}
-	for _, d := range all.Daemons {
+	for _, d := range roll.Daemons {
 		if d.Name == daemon {
 			return d, nil
 		}
 	}
-	return daemonState{}, fmt.Errorf("%w: no daemon %s", os.ErrNotExist, daemon)
+	return oracle.Daemon{}, fmt.Errorf("%w: no daemon %s", os.ErrNotExist, daemon)
 }

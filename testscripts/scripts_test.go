@@ -15,6 +15,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"nexus/daemons/plat"
+	"nexus/selftest/console"
 	"nexus/selftest/demo"
 	"nexus/selftest/kit"
 )
@@ -113,7 +114,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("GOFLAGS", "-mod=mod")
 			env.Setenv("CGO_ENABLED", "0")
 			env.Setenv("NX_DIR", filepath.Join(env.WorkDir, "sys"))
-			env.Values[systemKey{}] = &system{}
+			env.Values[systemKey{}] = &system{Lines: &console.Lines{}}
 			env.Values[hammerKey{}] = new(*hammer)
 			env.Values[holdKey{}] = map[string]net.Conn{}
 			return nil

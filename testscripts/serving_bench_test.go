@@ -140,13 +140,7 @@ func (r webRig) up(b *testing.B) func(args ...string) {
 	if err := os.WriteFile(rules, []byte(rule), 0o644); err != nil {
 		b.Fatal(err)
 	}
-	up := exec.Command(filepath.Join(shared.bin(), "nx"), "up", "--dir", dir, "--policy", rules, "--trust",
-		filepath.Join(shared.demo(), "keys", "demo.pub"), "--factory", r.set(b, "1.0.0", false))
-	if err := up.Start(); err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { up.Process.Signal(syscall.SIGTERM); up.Wait() })
-	awaitConfirmed(b, dir)
+	b.Cleanup(up(b, dir, "--policy", rules, "--factory", r.set(b, "1.0.0", false)))
 	return func(args ...string) {
 		if out, err := exec.Command(filepath.Join(shared.bin(), "nx"), append([]string{"--dir", dir},
 			args...)...).CombinedOutput(); err != nil {

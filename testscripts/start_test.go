@@ -3,7 +3,6 @@ package testscripts
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +13,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"nexus/selftest/kit"
+	"nexus/selftest/oracle"
 )
 
 // upIn is `nx up` in a folder, with the demo's first set.
@@ -197,19 +199,8 @@ const firstBundleUser = 1048576
 // userOfBundle is the user that a bundle's program runs as.
 func userOfBundle(t *testing.T, dir, bundle string) int {
 	t.Helper()
-	out, err := exec.Command(filepath.Join(shared.bin(), "nx"), "--dir", dir, "services", "--json").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var services struct {
-		Services []struct {
-			Name string
-			PID  int
-		}
-	}
-	if err := json.Unmarshal(out, &services); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	var services oracle.Roll
+	kit.Must(t, kit.NX{Bin: shared.bin(), Dir: dir}.Ask(&services, "services"))
 	for _, s := range services.Services {
 		if s.Name != bundle {
 			continue
@@ -220,6 +211,6 @@ func userOfBundle(t *testing.T, dir, bundle string) int {
 		}
 		return int(info.Sys().(*syscall.Stat_t).Uid)
 	}
-	t.Fatalf("no %s among %s", bundle, out)
+	t.Fatalf("no %s among %+v", bundle, services)
 	return 0
 }

@@ -1,7 +1,6 @@
 package testscripts
 
 import (
-	"bufio"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -10,11 +9,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"nexus/selftest/console"
+	"nexus/selftest/kit"
 )
 
 // waitLimit ends a wait of a scenario that hangs. On a slow machine a wait may be long.
@@ -25,13 +26,30 @@ type systemKey struct{}
 
 // A system is the one a scenario runs in the foreground of its own, with its console.
 type system struct {
-	limit string // under which it boots, as the words of ulimit; empty: none of its own
-	cmd   *exec.Cmd
-	ended chan struct{}
+	*console.Lines        // of this run
+	limit          string // under which it boots, as the words of ulimit; empty: none of its own
+	cmd            *exec.Cmd
+	ended          chan struct{}
+}
 
-	mu    sync.Mutex
-	lines []string
-	news  chan struct{} // closed and replaced at each line
+// start starts its command. The console is standard output, and what the command has no other place for.
+func (s *system) start() error {
+	s.Lines, s.ended = &console.Lines{}, make(chan struct{})
+	out, in := io.Pipe()
+	s.cmd.Stdout = in
+	if s.cmd.Stderr == nil {
+		s.cmd.Stderr = in
+	}
+	if err := s.cmd.Start(); err != nil {
+		return err
+	}
+	go s.Read(out, nil)
+	go func(cmd *exec.Cmd, ended chan struct{}) {
+		defer close(ended)
+		cmd.Wait()
+		in.Close()
+	}(s.cmd, s.ended)
+	return nil
 }
 
 func systemOf(ts *testscript.TestScript) *system { return ts.Value(systemKey{}).(*system) }
@@ -45,21 +63,11 @@ func boot(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	s.cmd.Env = []string{"NX_DIR=" + ts.Getenv("NX_DIR"), "PATH=" + ts.Getenv("PATH")}
 	s.cmd.Dir = ts.MkAbs(".")
-	s.ended, s.news, s.lines = make(chan struct{}), make(chan struct{}), nil
-	out, in := io.Pipe()
-	s.cmd.Stdout, s.cmd.Stderr = in, in
-	ts.Check(s.cmd.Start())
-	go s.read(out)
-	ended := s.ended
-	go func() {
-		s.cmd.Wait()
-		in.Close()
-		close(ended)
-	}()
+	ts.Check(s.start())
 	ts.Defer(func() {
 		s.cmd.Process.Signal(syscall.SIGTERM)
 		s.awaitEnded(ts)
-		ts.Logf("console:\n%s", strings.Join(s.console(), "\n"))
+		ts.Logf("console:\n%s", strings.Join(s.Since(0), "\n"))
 	})
 	if !neg {
 		s.await(ts, "init: health ok", 1)
@@ -74,24 +82,6 @@ func limit(ts *testscript.TestScript, neg bool, args []string) {
 	systemOf(ts).limit = strings.Join(args, " ")
 }
 
-func (s *system) read(console io.Reader) {
-	scanner := bufio.NewScanner(console)
-	for scanner.Scan() {
-		s.mu.Lock()
-		s.lines = append(s.lines, scanner.Text())
-		close(s.news)
-		s.news = make(chan struct{})
-		s.mu.Unlock()
-	}
-	io.Copy(io.Discard, console)
-}
-
-func (s *system) console() []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.lines)
-}
-
 // awaitLine waits until the console has shown a line that begins so: `await TEXT [COUNT]`. `! await TEXT` wants that it
 // has not.
 func awaitLine(ts *testscript.TestScript, neg bool, args []string) {
@@ -104,7 +94,7 @@ func awaitLine(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(err)
 	}
 	if neg {
-		if seen := s.count(args[0]); seen > 0 {
+		if seen := s.Count(args[0]); seen > 0 {
 			ts.Fatalf("the console shows %q", args[0])
 		}
 		return
@@ -113,34 +103,12 @@ func awaitLine(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func (s *system) await(ts *testscript.TestScript, text string, count int) {
-	deadline := time.After(waitLimit)
-	for {
-		s.mu.Lock()
-		news := s.news
-		s.mu.Unlock()
-		if s.count(text) >= count {
-			return
-		}
-		select {
-		case <-news:
-		case <-s.ended:
-			if s.count(text) >= count {
-				return
-			}
-			ts.Fatalf("the system ended before %q (%d times)\n%s", text, count, strings.Join(s.console(), "\n"))
-		case <-deadline:
-			ts.Fatalf("no %q (%d times) on the console\n%s", text, count, strings.Join(s.console(), "\n"))
-		}
+	err := s.Await(waitLimit, fmt.Sprintf("%q (%d times)", text, count), func(lines []string) (bool, error) {
+		return console.Count(lines, text) >= count, nil
+	})
+	if err != nil {
+		ts.Fatalf("%v\n%s", err, strings.Join(s.Since(0), "\n"))
 	}
-}
-
-func (s *system) count(text string) (n int) {
-	for _, line := range s.console() {
-		if strings.HasPrefix(line, text) {
-			n++
-		}
-	}
-	return n
 }
 
 // awaitEnd waits until the system has ended by itself, with the exit status that is given: `end 0`.
@@ -148,14 +116,14 @@ func awaitEnd(ts *testscript.TestScript, _ bool, args []string) {
 	s := systemOf(ts)
 	s.awaitEnded(ts)
 	if got := fmt.Sprint(s.cmd.ProcessState.ExitCode()); len(args) != 1 || got != args[0] {
-		ts.Fatalf("the system ended with status %s, want %v\n%s", got, args, strings.Join(s.console(), "\n"))
+		ts.Fatalf("the system ended with status %s, want %v\n%s", got, args, strings.Join(s.Since(0), "\n"))
 	}
 }
 
 // halt stops the system as Ctrl-C does, wants exit status 0, and that no process of it is left.
 func halt(ts *testscript.TestScript, _ bool, _ []string) {
 	s := systemOf(ts)
-	family := descendants(s.cmd.Process.Pid)
+	family := kit.Descendants(s.cmd.Process.Pid)
 	ts.Check(s.cmd.Process.Signal(syscall.SIGTERM))
 	awaitEnd(ts, false, []string{"0"})
 	wantGone(ts, family)
@@ -164,7 +132,7 @@ func halt(ts *testscript.TestScript, _ bool, _ []string) {
 // killSystem kills initd itself, and wants that every daemon and service ends with it.
 func killSystem(ts *testscript.TestScript, _ bool, _ []string) {
 	s := systemOf(ts)
-	family := descendants(s.cmd.Process.Pid)
+	family := kit.Descendants(s.cmd.Process.Pid)
 	ts.Check(s.cmd.Process.Kill())
 	s.awaitEnded(ts)
 	wantGone(ts, family)
@@ -186,11 +154,11 @@ func signalProcess(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("usage: signal KILL|STOP|CONT name")
 	}
 	s := systemOf(ts)
-	for _, p := range descendants(s.cmd.Process.Pid) {
-		if p.name == args[1] {
-			ts.Check(syscall.Kill(p.pid, signals[args[0]]))
+	for _, p := range kit.Descendants(s.cmd.Process.Pid) {
+		if p.Name == args[1] {
+			ts.Check(syscall.Kill(p.PID, signals[args[0]]))
 			if args[0] == "KILL" {
-				wantGone(ts, []proc{p})
+				wantGone(ts, []kit.Proc{p})
 			}
 			return
 		}
@@ -208,14 +176,14 @@ func freeze(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	s := systemOf(ts)
 	ts.Check(s.cmd.Process.Signal(syscall.SIGSTOP)) // first, so that it sees nobody else stand still
-	family := descendants(s.cmd.Process.Pid)
+	family := kit.Descendants(s.cmd.Process.Pid)
 	for _, p := range family {
-		ts.Check(syscall.Kill(p.pid, syscall.SIGSTOP))
+		ts.Check(syscall.Kill(p.PID, syscall.SIGSTOP))
 	}
 	<-time.After(d)
 	ts.Check(s.cmd.Process.Signal(syscall.SIGCONT))
 	for _, p := range family {
-		ts.Check(syscall.Kill(p.pid, syscall.SIGCONT))
+		ts.Check(syscall.Kill(p.PID, syscall.SIGCONT))
 	}
 }
 
@@ -223,14 +191,14 @@ func freeze(ts *testscript.TestScript, _ bool, args []string) {
 // NAME PARENT`.
 func running(ts *testscript.TestScript, _ bool, args []string) {
 	s := systemOf(ts)
-	named := func(name string) func(proc) bool { return func(p proc) bool { return p.name == name } }
+	named := func(name string) func(kit.Proc) bool { return func(p kit.Proc) bool { return p.Name == name } }
 	eventually(ts, args[0]+" to run", func() bool {
-		family := descendants(s.cmd.Process.Pid)
+		family := kit.Descendants(s.cmd.Process.Pid)
 		if len(args) == 1 {
 			return slices.ContainsFunc(family, named(args[0]))
 		}
-		return slices.ContainsFunc(family, func(p proc) bool {
-			return p.name == args[1] && slices.ContainsFunc(descendants(p.pid), named(args[0]))
+		return slices.ContainsFunc(family, func(p kit.Proc) bool {
+			return p.Name == args[1] && slices.ContainsFunc(kit.Descendants(p.PID), named(args[0]))
 		})
 	})
 }

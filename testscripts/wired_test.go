@@ -3,7 +3,6 @@ package testscripts
 import (
 	"bytes"
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -16,6 +15,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"nexus/daemons/initd"
+	"nexus/selftest/kit"
+	"nexus/selftest/oracle"
 )
 
 // wired holds the authority table against what the kernel knows: between any two processes of the system there are
@@ -156,24 +157,8 @@ func live(ts *testscript.TestScript) (lines []string, err error) {
 
 // processes are initd, all daemons that are ready, and the services.
 func processes(ts *testscript.TestScript) (map[string]int, error) {
-	cmd := exec.Command(filepath.Join(shared.bin(), "nx"), "services", "--json")
-	cmd.Env = append(os.Environ(), "NX_DIR="+ts.Getenv("NX_DIR"))
-	out, err := cmd.Output()
-	if err != nil {
-		return nil, err
-	}
-	var said struct {
-		Daemons []struct {
-			Name  string
-			PID   int
-			Ready bool
-		}
-		Services []struct {
-			Name string
-			PID  int
-		}
-	}
-	if err := json.Unmarshal(out, &said); err != nil {
+	var said oracle.Roll
+	if err := (kit.NX{Bin: shared.bin(), Dir: ts.Getenv("NX_DIR")}).Ask(&said, "services"); err != nil {
 		return nil, err
 	}
 	pids := map[string]int{}

@@ -94,10 +94,20 @@ func (v *Verb) read(stderr io.ReadCloser) {
 }
 
 // Kill kills it with SIGKILL.
-func (v *Verb) Kill() { v.cmd.Process.Kill() }
+func (v *Verb) Kill() { v.Signal(syscall.SIGKILL) }
 
-// Said returns its standard error. It is valid once the verb has ended.
-func (v *Verb) Said() string { return strings.TrimSpace(v.stderr.String()) }
+// Signal sends it a signal.
+func (v *Verb) Signal(s os.Signal) { v.cmd.Process.Signal(s) }
+
+// PID returns its process id.
+func (v *Verb) PID() int { return v.cmd.Process.Pid }
+
+// Said returns its standard error so far.
+func (v *Verb) Said() string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return strings.TrimSpace(v.stderr.String())
+}
 
 // Progress returns the number of lines it has shown.
 func (v *Verb) Progress() int {

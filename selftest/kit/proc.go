@@ -79,6 +79,22 @@ func Living(all []Proc) []Proc {
 	return slices.DeleteFunc(slices.Clone(all), func(p Proc) bool { return p.Zombie })
 }
 
+// Descendants returns the living children of a process and theirs, with their names.
+func Descendants(pid int) (all []Proc) {
+	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	for _, task := range tasks {
+		children, _ := os.ReadFile(task)
+		for _, field := range strings.Fields(string(children)) {
+			child, _ := strconv.Atoi(field)
+			if p, ok := ProcOf(child); ok && !p.Zombie {
+				p.Name = nameOf(child)
+				all = append(append(all, p), Descendants(child)...)
+			}
+		}
+	}
+	return all
+}
+
 // FDs returns the number of a process's open descriptors.
 func (p Proc) FDs() int {
 	names, _ := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.PID))

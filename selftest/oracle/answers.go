@@ -120,21 +120,28 @@ type Publication struct {
 
 // A Roll is the output of `nx services --json`.
 type Roll struct {
-	Services []struct {
-		Name     string  `json:"name"`
-		Version  string  `json:"version"`
-		State    string  `json:"state"`
-		PID      int     `json:"pid"`
-		Slot     *string `json:"slot"`
-		Restarts int     `json:"restarts"`
-		Earlier  bool    `json:"earlier"` // its program was started in an earlier attempt
-	} `json:"services"`
-	Daemons []struct {
-		Name     string `json:"name"`
-		PID      int    `json:"pid"`
-		Ready    bool   `json:"ready"`
-		Restarts int    `json:"restarts"`
-	} `json:"daemons"`
+	Services []Service `json:"services"`
+	Daemons  []Daemon  `json:"daemons"`
+}
+
+// A Service is one of the set that runs, or of an app.
+type Service struct {
+	Name     string  `json:"name"`
+	Version  string  `json:"version"`
+	State    string  `json:"state"`
+	PID      int     `json:"pid"`
+	Slot     *string `json:"slot"`
+	Restarts int     `json:"restarts"`
+	Earlier  bool    `json:"earlier"` // its program was started in an earlier attempt
+}
+
+// A Daemon is one of the core.
+type Daemon struct {
+	Name     string `json:"name"`
+	PID      int    `json:"pid"`
+	Ready    bool   `json:"ready"`
+	Restarts int    `json:"restarts"`
+	LastExit string `json:"lastExit"`
 }
 
 // An Event is one step of `nx history --json`.
