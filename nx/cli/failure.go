@@ -124,13 +124,7 @@ func (t *target) hint(reason refusal.Reason) string {
 	case refusal.NotGranted:
 		return "whoever runs the system decides what it gives to whom: `nx up --share ROLE=PATH`"
 	case refusal.NotRunning:
-		if t.socket != "" {
-			return "a system shares a socket while it runs with `nx up --share ROLE=" + t.socket + "`"
-		}
-		if t.remote.To != "" {
-			return "a device listens with `nx up --listen ADDR:PORT --operator KEY=ROLE`"
-		}
-		return "start it with `nx up --dir " + t.dir + "`"
+		return t.start()
 	case refusal.Disconnected:
 		return "what it was asked for may be done nevertheless: `" + nx + " status` shows it"
 	case refusal.Quarantined:
@@ -165,6 +159,17 @@ func (t *target) hint(reason refusal.Reason) string {
 	default:
 		return ""
 	}
+}
+
+// start says how the system is started.
+func (t *target) start() string {
+	switch {
+	case t.socket != "":
+		return "a system shares a socket while it runs with `nx up --share ROLE=" + t.socket + "`"
+	case t.remote.To != "":
+		return "a device listens with `nx up --listen ADDR:PORT --operator KEY=ROLE`"
+	}
+	return "start it with `nx up --dir " + t.dir + "`"
 }
 
 // nx is the command for the system that was asked.
