@@ -139,6 +139,42 @@ func TestCodeAndStateBelongTogether(t *testing.T) {
 	}
 }
 
+// The owner dies after each operation while the power stays on, its successor has the program run, and then the power
+// fails, at each of its operations or later: what a program left durably is there, though it lies in what the first
+// owner had not made durable.
+func TestOwnerDiesBeforeThePower(t *testing.T) {
+	begin := func(trial bool) *device {
+		d := &device{disk: durabletest.New(), active: 1, found: map[byte][]string{1: {""}, 2: {""}}}
+		if !trial {
+			return d // nothing is there yet, not even the bundle's folder
+		}
+		if err := d.run("a"); err != nil {
+			t.Fatal(err)
+		}
+		d.trial, d.pending, d.found[2] = 1, 2, d.found[1]
+		return d
+	}
+	for _, trial := range []bool{false, true} {
+		for died, whole := 0, false; !whole; died++ {
+			for n, over := 0, false; !over; n++ {
+				for _, outcome := range durabletest.Outcomes() {
+					d := begin(trial)
+					d.disk.CutAfter(died)
+					_, err := d.store().Open(bundle, d.want())
+					whole = err == nil
+					d.disk.Resume()
+					d.disk.CutAfter(n)
+					over = d.run("b") == nil
+					d.disk = d.disk.Reboot(outcome)
+					if err := d.run("c"); err != nil {
+						t.Fatalf("died after operation %d, cut %d later, %s: %v", died, n, outcome.Name, err)
+					}
+				}
+			}
+		}
+	}
+}
+
 // What is left is no more than what something can return to.
 func TestNothingIsLeft(t *testing.T) {
 	d := &device{disk: durabletest.New(), active: 1, found: map[byte][]string{1: {""}, 2: {""}}}

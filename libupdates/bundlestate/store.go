@@ -199,12 +199,13 @@ func (s Store) Now(bundle string, want Want) (now string, kept []string, err err
 	return now, kept, nil
 }
 
-// folder makes the folder of a bundle.
+// folder makes the folder of a bundle. Also one that is there may not be durable yet: see tidy.
 func (s Store) folder(bundle string) error {
-	if _, err := s.Disk.Kind(bundle); !errors.Is(err, fs.ErrNotExist) {
-		return err
+	_, err := s.Disk.Kind(bundle)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = s.Disk.Mkdir(bundle)
 	}
-	if err := s.Disk.Mkdir(bundle); err != nil {
+	if err != nil {
 		return err
 	}
 	return s.Disk.SyncDir(".")
@@ -215,8 +216,12 @@ func (s Store) list(bundle string) ([]Generation, error) {
 	return generations(names), err
 }
 
-// tidy removes what a cut has left.
+// tidy removes what a cut has left. It makes the names durable first: an owner that died after it gave a generation its
+// name, or took it, may not have come to that, and what a program writes from now on would go with the name.
 func (s Store) tidy(bundle string) error {
+	if err := s.Disk.SyncDir(bundle); err != nil {
+		return err
+	}
 	return errors.Join(s.Disk.RemoveAll(path.Join(bundle, newName)), s.Disk.RemoveAll(path.Join(bundle, oldName)))
 }
 
