@@ -51,7 +51,9 @@ func Make(w io.Writer, before io.ReaderAt, oldSize int64, after io.ReaderAt, new
 type maker struct {
 	control control
 	predictor
-	fresh []byte // the new file; while pieces are looked for, in the form in which it is compared
+	after io.ReaderAt // the new file
+	size  int64       // of it
+	fresh []byte      // the new file in the form in which it is compared, while pieces are looked for
 }
 
 // rounds is how often pieces are looked for again, with the references that the last pieces predict.
@@ -59,7 +61,7 @@ const rounds = 2
 
 func newMaker(before io.ReaderAt, oldSize int64, after io.ReaderAt, newSize int64) (*maker, error) {
 	was, is := newModel(before, oldSize), newModel(after, newSize)
-	m := &maker{fresh: make([]byte, newSize)}
+	m := &maker{after: after, size: newSize, fresh: make([]byte, newSize)}
 	m.control.segments, m.control.bases = is.prog.space.segments, is.bases
 	if was.prog.machine == noMachine || is.prog.machine == noMachine {
 		was, m.control.segments, m.control.bases = plainModel(before, oldSize), nil, nil
@@ -68,8 +70,9 @@ func newMaker(before io.ReaderAt, oldSize int64, after io.ReaderAt, newSize int6
 	if err := m.find(is); err != nil {
 		return nil, err
 	}
+	m.fresh = nil
 	m.release() // the coder needs as much memory as the search for pieces, which is over
-	return m, readAll(m.fresh, after)
+	return m, nil
 }
 
 // find finds the pieces: first by bytes, with the references of code left out of account, then again with references
@@ -80,7 +83,7 @@ func (m *maker) find(is *model) error {
 		if err := canonical(old, m.old, nil); err != nil {
 			return err
 		}
-		if err := readAll(m.fresh, is.file); err != nil {
+		if err := readAll(m.fresh, is.file, 0); err != nil {
 			return err
 		}
 		m.control.pieces = match(indexOf(old), m.fresh)
@@ -110,7 +113,7 @@ func (m *maker) find(is *model) error {
 
 // release gives back memory that is not needed anymore, so that what comes next does not need it in addition.
 func (m *maker) release() {
-	if m.old.size+int64(len(m.fresh)) > 1<<20 {
+	if m.old.size+m.size > 1<<20 {
 		debug.FreeOSMemory()
 	}
 }
@@ -122,18 +125,21 @@ func (m *maker) blocks() ([][]byte, error) {
 		return nil, err
 	}
 	first := binary.AppendUvarint([]byte{version}, uint64(m.old.size))
-	first = binary.AppendUvarint(first, uint64(len(m.fresh)))
+	first = binary.AppendUvarint(first, uint64(m.size))
 	blocks := [][]byte{packer.append(first, m.control.encode())}
 	var c changes
-	at := int64(0)
+	at, fresh := int64(0), make([]byte, stride)
 	flush := func() {
 		blocks = append(blocks, c.block(packer))
 		c = changes{}
 	}
-	for _, p := range append(m.control.pieces, piece{new: int64(len(m.fresh))}) {
+	for _, p := range append(m.control.pieces, piece{new: m.size}) {
 		for at < p.new {
-			n := min(p.new-at, maxContent-int64(len(c.literals)))
-			c.literals = append(c.literals, m.fresh[at:at+n]...)
+			n := min(p.new-at, maxContent-int64(len(c.literals)), stride)
+			if err := readAll(fresh[:n], m.after, at); err != nil {
+				return nil, err
+			}
+			c.literals = append(c.literals, fresh[:n]...)
 			at += n
 			if c.length += n; len(c.literals) == maxContent {
 				flush()
@@ -144,7 +150,10 @@ func (m *maker) blocks() ([][]byte, error) {
 			if err != nil {
 				return nil, err
 			}
-			c.compare(b, m.fresh[at:])
+			if err := readAll(fresh[:len(b)], m.after, at); err != nil {
+				return nil, err
+			}
+			c.compare(b, fresh[:len(b)])
 			at += int64(len(b))
 			if len(c.wrong) > maxContent-stride || len(c.runs) > maxContent-2*widest*stride {
 				flush()
@@ -193,8 +202,8 @@ func (c *changes) block(p *packer) []byte {
 	return p.append(p.append(p.append(b, c.runs), c.wrong), c.literals)
 }
 
-func readAll(b []byte, file io.ReaderAt) error {
-	if n, err := file.ReadAt(b, 0); n < len(b) {
+func readAll(b []byte, file io.ReaderAt, at int64) error {
+	if n, err := file.ReadAt(b, at); n < len(b) {
 		return cmp.Or(err, io.ErrUnexpectedEOF)
 	}
 	return nil
