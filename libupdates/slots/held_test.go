@@ -24,9 +24,9 @@ func stageHolding(t *testing.T, d *durabletest.Disk, s *slots.Store, raw, payloa
 	from := io.MultiReader(bytes.NewReader(head), due, bytes.NewReader(tail))
 	_, err = s.Stage(t.Context(), bootctl.B, nxs.NewReader(from, int64(len(raw)), nxs.DefaultLimits(), verify),
 		slots.StageOptions{Resume: true, Begun: func(here slots.Here) {
+			before = len(d.Ops())
 			due.begin = func() (_ io.Reader, err error) {
 				_, had, err = here.Have(nxs.Sum(payload))
-				before = len(d.Ops())
 				return updatestest.Held(payload), err
 			}
 		}})
