@@ -58,7 +58,7 @@ type Registry struct {
 // it.
 func Start(t testing.TB, kind Kind, o Options) *Registry {
 	t.Helper()
-	r := &Registry{Host: "127.0.0.1:0", Dir: t.TempDir(), program: programOf(t, kind)}
+	r := &Registry{Host: "127.0.0.1:0", Dir: t.TempDir(), program: Program(t, kind)}
 	r.config = r.configure(t, o)
 	r.Run(t)
 	t.Cleanup(func() { r.Kill() })
@@ -100,7 +100,7 @@ func (r *Registry) configure(t testing.TB, o Options) string {
 	tls := ""
 	if o.TLS {
 		var key string
-		r.CA, key = certificate(t)
+		r.CA, key = Certificate(t)
 		tls = fmt.Sprintf("  tls: {certificate: %s, key: %s}\n", r.CA, key)
 	}
 	if o.User != "" {
@@ -134,8 +134,8 @@ func listening(t testing.TB, from io.Reader) string {
 	return ""
 }
 
-// programOf returns the path of a registry's program.
-func programOf(t testing.TB, kind Kind) string {
+// Program returns the path of a registry's program. It skips the test where that cannot be had.
+func Program(t testing.TB, kind Kind) string {
 	t.Helper()
 	program, err := exec.LookPath(string(kind))
 	if kind == Distribution {
@@ -158,6 +158,7 @@ func build() (string, error) {
 	}
 	cmd := exec.Command("go", "tool", "-n", string(Distribution))
 	cmd.Dir = filepath.Join(strings.TrimSpace(string(root)), "selftest", string(Distribution))
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0") // it runs in guests, too
 	cmd.Stderr = new(bytes.Buffer)
 	program, err := cmd.Output()
 	if err != nil {
@@ -166,11 +167,11 @@ func build() (string, error) {
 	return strings.TrimSpace(string(program)), nil
 }
 
-// guestHost is this machine for guests of QEMU.
+// guestHost is this machine for guests of QEMU, and the machine with the registry for those at a cable.
 var guestHost = net.IPv4(10, 0, 2, 2)
 
-// certificate makes a certificate for this machine that vouches for itself, and its key.
-func certificate(t testing.TB) (certFile, keyFile string) {
+// Certificate makes a certificate for this machine that vouches for itself, and its key.
+func Certificate(t testing.TB) (certFile, keyFile string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

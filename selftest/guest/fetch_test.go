@@ -25,7 +25,8 @@ const (
 func TestFetchOutlivesPowerCuts(t *testing.T) {
 	each(t, func(t *testing.T, m qemu.Machine) {
 		registry := ocitest.Start(t, ocitest.Debian, ocitest.Options{TLS: true})
-		pushRandom(t, m.Arch, registry)
+		tool(t, "nxs-pack", "push", randomSet(t, m.Arch, fetchedPayload), "oci://"+registry.Host+"/data:9", "--ca",
+			registry.CA)
 		l := ocitest.NewLine(t, registry.Host)
 		port := netip.MustParseAddrPort(l.Host()).Port()
 		reference := fmt.Sprintf("oci://10.0.2.2:%d/data:9", port)
@@ -75,14 +76,14 @@ func TestFetchOutlivesPowerCuts(t *testing.T) {
 	})
 }
 
-// pushRandom pushes a set with one payload, signed with the demo's key.
-func pushRandom(t *testing.T, arch string, registry *ocitest.Registry) {
+// randomSet packs a set with one payload of that many bytes, signed with the demo's key.
+func randomSet(t *testing.T, arch string, size int) string {
 	t.Helper()
-	payload := make([]byte, fetchedPayload)
+	payload := make([]byte, size)
 	_, _ = rand.NewChaCha8([32]byte{9}).Read(payload)
 	file := filepath.Join(t.TempDir(), "payload")
 	kit.Must(t, os.WriteFile(file, payload, 0o600))
-	tool(t, "nxs-pack", "push", dataSet(t, arch, file), "oci://"+registry.Host+"/data:9", "--ca", registry.CA)
+	return dataSet(t, arch, file)
 }
 
 // imageWith builds the demo's image with more files.

@@ -34,6 +34,7 @@ type Machine struct {
 	KVM     bool          // use the host's processor; by default the processor is emulated
 	Disk    Disk          // its state disk; without one, its state is in its memory
 	Forward []Forward     // what of this host leads to it
+	Cable   *Cable        // leads to another machine, in place of QEMU's network; nil: there is none
 	Capture string        // file for what goes over its network, in the format of pcap; empty: none
 	Ports   []string      // names of extra virtio-serial ports: see Guest.Port
 	Reboots bool          // whether the machine restarts when the guest reboots; otherwise it ends
@@ -60,13 +61,27 @@ func (f *Forward) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// network returns the options for a network of the guest's own, which QEMU leads outside.
+// A Cable joins two machines, each of which may end and start again. Nothing else is in their network.
+type Cable struct {
+	Here, There string // sockets of this machine and of the other, which QEMU makes
+	Number      byte   // of this machine: its address is CableAddress(Number)
+}
+
+// CableAddress is the address of a machine at a cable.
+func CableAddress(number byte) string { return fmt.Sprintf("10.0.2.%d", number) }
+
+// network returns the options for the network: a cable, or one of the guest's own, which QEMU leads outside.
 func (m Machine) network() []string {
-	user := "user,id=" + netdev
+	net, device := "user,id="+netdev, "virtio-net-pci,romfile=,netdev="+netdev
 	for _, f := range m.Forward {
-		user += fmt.Sprintf(",hostfwd=tcp:127.0.0.1:%d-:%d", f.Host, f.Guest)
+		net += fmt.Sprintf(",hostfwd=tcp:127.0.0.1:%d-:%d", f.Host, f.Guest)
 	}
-	args := []string{"-netdev", user, "-device", "virtio-net-pci,netdev=" + netdev + ",romfile="}
+	if c := m.Cable; c != nil {
+		net = fmt.Sprintf("dgram,id=%s,local.type=unix,local.path=%s,remote.type=unix,remote.path=%s", netdev,
+			value(c.Here), value(c.There))
+		device += fmt.Sprintf(",mac=52:54:00:00:00:%02x", c.Number)
+	}
+	args := []string{"-netdev", net, "-device", device}
 	if m.Capture != "" {
 		args = append(args, "-object", fmt.Sprintf("filter-dump,id=capture,netdev=%s,maxlen=%d,file=%s", netdev,
 			captured, value(m.Capture)))
@@ -80,8 +95,13 @@ const netdev = "net"
 // captured is how much of each packet is kept: its headers.
 const captured = 128
 
-// networkLine is the kernel's parameter for it: the addresses are QEMU's.
-const networkLine = "ip=10.0.2.15::10.0.2.2:255.255.255.0"
+// networkLine returns the kernel's parameter for it. Without a cable the addresses are QEMU's.
+func (m Machine) networkLine() string {
+	if m.Cable != nil {
+		return "ip=" + CableAddress(m.Cable.Number) + ":::255.255.255.0"
+	}
+	return "ip=10.0.2.15::10.0.2.2:255.255.255.0"
+}
 
 // Descriptors that QEMU inherits.
 const fdControl = 3
@@ -168,7 +188,7 @@ func (m Machine) kernelLine() string {
 	if console == "" {
 		console = "console=ttyS0"
 	}
-	return strings.Join(append([]string{console, m.hole(), networkLine, "quiet", "panic=1", "--", "--mark",
+	return strings.Join(append([]string{console, m.hole(), m.networkLine(), "quiet", "panic=1", "--", "--mark",
 		fmt.Sprintf("%#x", m.markAt())}, m.Args...), " ")
 }
 
