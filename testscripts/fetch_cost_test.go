@@ -67,9 +67,15 @@ func TestFetchCosts(t *testing.T) {
 }
 
 // peak is the most memory that a daemon has had resident, in bytes.
-func (r *crashRig) peak(t *testing.T, daemon string) (bytes int64) {
+func (r *crashRig) peak(t *testing.T, daemon string) int64 {
 	t.Helper()
-	for _, p := range kit.Descendants(r.system.cmd.Process.Pid) {
+	return peak(t, r.system.cmd.Process.Pid, daemon)
+}
+
+// peak is that of a daemon of the system that a process runs.
+func peak(t testing.TB, system int, daemon string) (bytes int64) {
+	t.Helper()
+	for _, p := range kit.Descendants(system) {
 		if p.Name != daemon {
 			continue
 		}
