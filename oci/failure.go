@@ -78,8 +78,8 @@ const closedAtOnce = "server closed idle connection"
 // maxCause is how much of an error's text is shown.
 const maxCause = 160
 
-// queries of addresses.
-var queries = regexp.MustCompile(`\?[^\s"]*`)
+// queries of addresses. Compiled where an error is shown: most programs with this package never do.
+const queries = `\?[^\s"]*`
 
 // inner returns the error below those that say which request failed.
 func inner(err error) error {
@@ -92,7 +92,7 @@ func inner(err error) error {
 
 // cause returns an error's text in one printable line, without addresses.
 func cause(err error) string {
-	text := queries.ReplaceAllString(inner(err).Error(), "")
+	text := regexp.MustCompile(queries).ReplaceAllString(inner(err).Error(), "")
 	text = strings.Map(func(c rune) rune {
 		if !strconv.IsPrint(c) {
 			return ' '

@@ -36,6 +36,9 @@ func TestEveryRowIsConfined(t *testing.T) {
 		if c.Calls != calls || len(c.Powers) != powers || c.Memory == 0 || c.Files == 0 {
 			t.Errorf("%s: %+v", row.Name, c)
 		}
+		if c.SmallPages != (row.Name != "execd") { // whose bundles have the machine's setting
+			t.Errorf("%s has small pages: %t", row.Name, c.SmallPages)
+		}
 	}
 }
 

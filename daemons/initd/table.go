@@ -245,7 +245,7 @@ const (
 func daemon(nth uint32, paths ...plat.PathRule) plat.Confinement {
 	return plat.Confinement{
 		Paths: paths, Calls: plat.CallsDaemon, User: plat.FirstDaemonUser + nth, Memory: daemonMemory,
-		Files: daemonFiles,
+		Files: daemonFiles, SmallPages: true,
 	}
 }
 
@@ -285,6 +285,7 @@ func starter(nth uint32) plat.Confinement {
 		// it is handed files below by bundlemgrd; what it starts can execute no more than itself
 		plat.PathRule{Path: dirPrefix + systemDir, Access: plat.Read | plat.Execute})...)
 	c.Calls, c.Files = plat.CallsSpawner, starterFiles
+	c.SmallPages = false // bundles would inherit it
 	c.Powers = []plat.Power{plat.PowerKill, plat.PowerSetUser, plat.PowerSetGrp, plat.PowerSetCap}
 	return c
 }

@@ -214,6 +214,9 @@ func (k kernel) passing() powerSet { return powersOf(unix.CAP_DAC_READ_SEARCH) &
 
 // limit puts limits on this process; what it starts has them too.
 func (c Confinement) limit(k kernel) error {
+	if c.SmallPages { // only saves memory: a kernel without huge pages refuses, and is right to
+		unix.Prctl(unix.PR_SET_THP_DISABLE, 1, 0, 0, 0)
+	}
 	if c.Memory == 0 {
 		return nil
 	}

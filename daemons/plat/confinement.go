@@ -20,6 +20,8 @@ type Confinement struct {
 	Memory uint64  // private writable memory, in bytes (getrlimit(2), RLIMIT_DATA); 0: the limits of the starter
 	Files  uint64  // open descriptors (RLIMIT_NOFILE), where Memory is set
 	Groups Measure // for one that starts others: whether each of those has a control group of its own
+	// no huge pages, whatever the machine's setting, for it and for what it starts: one is larger than a daemon's heap
+	SmallPages bool
 }
 
 // A PathRule lets a file, or everything below a directory, be opened.

@@ -87,7 +87,9 @@ func (c *Confinement) fromRoot() (*Confinement, error) {
 func (cmd Command) staged(socket *os.File) Command {
 	stage := cmd
 	stage.Path, stage.Argv = ownProgram, []string{stageName, strconv.Itoa(firstExtra + len(cmd.Extra))}
-	stage.Env = nil // it has the program's in its order: nothing in there may change how the stage runs
+	// The program's is in the order: nothing in there may change how the stage runs. It does one thing after the other,
+	// and ends before it has garbage.
+	stage.Env = []string{"GOMAXPROCS=1", "GOGC=off"}
 	stage.Extra = append(append([]*os.File(nil), cmd.Extra...), socket)
 	if cmd.File != nil {
 		stage.Extra = append(stage.Extra, cmd.File)

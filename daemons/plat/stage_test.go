@@ -51,6 +51,7 @@ func roles() map[string]func() {
 		"waker":      func() { starter(plat.Command{Argv: []string{"stopped"}, GoOnWithout: true}) },
 		"stopped":    stopped,
 		"hindrances": hindrances,
+		smallRole:    wait,
 		"env":        func() { fmt.Println(os.Environ(), os.Args) },
 	}
 }
@@ -143,6 +144,7 @@ func runsBy(t *testing.T, spawner plat.Spawner, role string) (plat.Process, *buf
 	t.Cleanup(func() { out.Close() })
 	out.SetReadDeadline(time.Now().Add(limit))
 	c := plat.PayloadConfinement(plat.FirstPayloadUser, plat.Dynamic(sealed))
+	c.SmallPages = role == smallRole
 	p, err := spawner.Spawn(plat.Command{
 		Path: plat.ByDescriptor(sealed), File: sealed, Argv: []string{role}, Env: []string{"ONLY=this"}, Dir: "/",
 		Stdout: in, Stderr: in,
@@ -271,6 +273,31 @@ func TestStageAddsNothing(t *testing.T) {
 	_, out := runs(t, "env")
 	if got := line(t, out); got != "[ONLY=this] [env]" {
 		t.Errorf("got %q", got)
+	}
+}
+
+const smallRole = "small"
+
+// The kernel gives huge pages to a program where the machine is set so, unless its confinement says otherwise.
+func TestSmallPages(t *testing.T) {
+	huge := regexp.MustCompile(`(?m)^THP_enabled:\s+(\d)$`)
+	of := func(pid int) string {
+		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found := huge.FindSubmatch(status); found != nil {
+			return string(found[1])
+		}
+		t.Skip("the kernel does not tell whether a process gets huge pages")
+		return ""
+	}
+	for role, want := range map[string]string{"wait": of(os.Getpid()), smallRole: "0"} {
+		p, out := runs(t, role)
+		line(t, out)
+		if got := of(p.PID()); got != want {
+			t.Errorf("%s: huge pages are %s, want %s", role, got, want)
+		}
 	}
 }
 
