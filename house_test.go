@@ -306,14 +306,15 @@ func TestDomainTree(t *testing.T) {
 	}
 }
 
-// TestNoInitWork rejects init functions, because those of all packages would run in PID 1.
+// TestNoInitWork rejects init functions, because those of all packages would run in PID 1: but the one by which the
+// stage runs before them.
 func TestNoInitWork(t *testing.T) {
 	for _, file := range goFiles(t) {
 		src, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if strings.Contains(string(src), "\nfunc init()") {
+		if strings.Contains(string(src), "\nfunc init()") && file != "daemons/nexus/early/early.go" {
 			t.Errorf("%s has an init function", file)
 		}
 	}

@@ -6,10 +6,9 @@ import (
 	"os"
 	"path/filepath"
 
-	"nexus/daemons/plat"
+	_ "nexus/daemons/nexus/early" // first of all, this program may be the stage
 )
 
 func main() {
-	plat.Stage()
 	os.Exit(run(filepath.Base(os.Args[0]), os.Args[1:], os.Stdout, os.Stderr))
 }

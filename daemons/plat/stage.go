@@ -45,7 +45,7 @@ type order struct {
 }
 
 // Stage makes this process the stage, where it was started as that, and then never returns. A program that starts
-// confined processes calls it before anything else.
+// confined processes calls it before anything else; see package early.
 func Stage() {
 	if os.Args[0] != stageName {
 		hasStage.Store(true)

@@ -6,7 +6,7 @@ import (
 	"os"
 	"strings"
 
-	"nexus/daemons/plat"
+	"nexus/daemons/plat/network"
 )
 
 // PrepareNetwork gives the machine the address that the kernel's command line names (ip=), where it does. A machine
@@ -22,7 +22,7 @@ func PrepareNetwork(console io.Writer) {
 }
 
 func prepareNetwork(line string) error {
-	if err := plat.LoopbackUp(); err != nil {
+	if err := network.LoopbackUp(); err != nil {
 		return err
 	}
 	for word := range strings.FieldsSeq(line) {
@@ -33,7 +33,7 @@ func prepareNetwork(line string) error {
 		if !ok {
 			continue
 		}
-		i, err := plat.ParseInterface(value)
+		i, err := network.ParseInterface(value)
 		if err != nil {
 			return err
 		}

@@ -1,4 +1,6 @@
-package plat
+// Package network gives this machine its address, by netlink. It is apart from package plat because the stage, which is
+// started for each confined process, would pay for its libraries.
+package network
 
 import (
 	"errors"

@@ -1,4 +1,4 @@
-package plat_test
+package network_test
 
 import (
 	"errors"
@@ -10,7 +10,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
-	"nexus/daemons/plat"
+	"nexus/daemons/plat/network"
 )
 
 func TestParseInterface(t *testing.T) {
@@ -30,7 +30,7 @@ func TestParseInterface(t *testing.T) {
 		"10.0.2.15::gateway:255.255.255.0":   `ip=10.0.2.15::gateway:255.255.255.0: "gateway" is not a gateway of 10.0.2.0/24`,
 		"10.0.2.256::10.0.2.2:255.255.255.0": `ip=10.0.2.256::10.0.2.2:255.255.255.0: "10.0.2.256" is not an IPv4 address`,
 	} {
-		i, err := plat.ParseInterface(text)
+		i, err := network.ParseInterface(text)
 		got := strings.Join([]string{i.Device, i.Address.String(), i.Gateway.String()}, " ")
 		if err != nil {
 			got = err.Error()
@@ -54,7 +54,7 @@ func ownNetwork(t *testing.T) {
 
 func TestInterfaceUp(t *testing.T) {
 	ownNetwork(t)
-	i, err := plat.ParseInterface("10.0.2.15::10.0.2.2:255.255.255.0")
+	i, err := network.ParseInterface("10.0.2.15::10.0.2.2:255.255.255.0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func TestInterfaceUp(t *testing.T) {
 	}
 	i.Device = "net0"
 	for range 2 { // it is the same if it is there already
-		if err := errors.Join(plat.LoopbackUp(), i.Up()); err != nil {
+		if err := errors.Join(network.LoopbackUp(), i.Up()); err != nil {
 			t.Fatal(err)
 		}
 	}
