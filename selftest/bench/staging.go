@@ -22,6 +22,8 @@ func staging(in Input, aim float64) Table {
 		Title: stagingTitle(in),
 		Input: in, Quick: in.Size < large().Size, Setup: ready, Floor: floor, Ours: stages, Aim: aim,
 		Rows: []Row{
+			{Name: "dd, direct I/O", Run: Shell(
+				`dd if="$WORK/set.nxs" of="$OUT/copy" bs=4M oflag=direct conv=fsync status=none`)},
 			{Name: "tar xf + sync", Run: Shell(unpack + durable)},
 			{Name: floor, Needs: []string{"openssl"},
 				Run: Shell(unpack + payloads + `openssl dgst -sha256 >/dev/null; ` + durable)},
