@@ -40,6 +40,7 @@ func TestFsVerity(t *testing.T) {
 		inOrder(t, m.Disk.File)
 
 		t.Run("decay", func(t *testing.T) { testDecay(t, copied(t, m)) })
+		t.Run("exchanged", func(t *testing.T) { testExchanged(t, copied(t, m)) })
 		debugfs(t, m.Disk.File, "feature -verity")
 		r = up(t, m)
 		r.await("init: health ok (slot b)", 1)
@@ -60,6 +61,25 @@ func testDecay(t *testing.T, m qemu.Machine) {
 	r.nx("status", "--json").want(t, 0, `"quarantine":[]`)
 	r.nx("stage", set(m.Arch, "system-v1.1.0.nxs")).want(t, 0, "1.1.0")
 	r.nx("verify").want(t, 0, "1.1.0 is intact")
+	r.nx("shutdown").want(t, 0, "is down")
+	kit.Must(t, r.end())
+}
+
+// Somebody who can write to the disk while the machine is off puts another file in place of a payload. The kernel
+// verifies that one as well, against its own content: it is the same bundle of the set before. The boot attempt
+// measures it and refuses the slot, nothing of the file is executed, and the other slot comes back.
+func testExchanged(t *testing.T, m qemu.Machine) {
+	const of, in = "/system/a/hello.nxb/payload.elf", "/system/b/hello.nxb/payload.elf"
+	debugfs(t, m.Disk.File, "unlink "+in, "link "+of+" "+in, "set_inode_field "+of+" links_count 2")
+	r := up(t, m)
+	r.await("updated: audit op=damaged slot=b version=1.1.0 result=failed reason=damaged", 1)
+	r.await("init: health ok (slot a)", 1)
+	if n := count(r.console(), "bundlemgrd: slot b active"); n > 0 {
+		t.Error("the slot was published")
+	}
+	r.nx("status", "--json").want(t, 0, `"damage":"damaged"`)
+	r.nx("status", "--json").want(t, 0, `"quarantine":[]`)
+	r.nx("verify").want(t, 1, "slot b: 1.1.0 is not: the kernel verifies hello.nxb/payload.elf against another digest")
 	r.nx("shutdown").want(t, 0, "is down")
 	kit.Must(t, r.end())
 }
