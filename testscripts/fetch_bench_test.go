@@ -128,7 +128,6 @@ func compareFetches(b *testing.B, rows []fetchRow) {
 type fetchBench struct {
 	b             *testing.B
 	dir           string
-	pid           int
 	first, second pushedSet
 	payloads      [][]byte // of the first set
 	staged        bool
@@ -140,18 +139,8 @@ func newFetchBench(b *testing.B) *fetchBench {
 	f := &fetchBench{b: b, dir: filepath.Join(b.TempDir(), "sys")}
 	f.first, f.payloads = fetchSet(b, registry.Host, "3.0.0")
 	f.second, _ = fetchSet(b, registry.Host, "3.1.0")
-	up := exec.Command(filepath.Join(shared.bin(), "nx"), "up", "--dir", f.dir, "--hang", "5m", "--limit-archive", "2GiB",
-		"--trust", "hex-public:"+updatestest.Key(1).Public().String(), "--trust",
-		filepath.Join(shared.demo(), "keys", "demo.pub"), "--factory", setFile(oldVersion))
-	if err := up.Start(); err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() {
-		_ = up.Process.Signal(os.Interrupt)
-		_ = up.Wait()
-	})
-	f.pid = up.Process.Pid
-	awaitConfirmed(b, f.dir)
+	b.Cleanup(up(b, f.dir, "--hang", "5m", "--limit-archive", "2GiB",
+		"--trust", "hex-public:"+updatestest.Key(1).Public().String(), "--factory", setFile(oldVersion)))
 	return f
 }
 
@@ -204,14 +193,14 @@ func (f *fetchBench) peers() []fetchRow {
 // update in which one bundle of 24 has changed.
 func BenchmarkFetch(b *testing.B) {
 	f := newFetchBench(b)
-	start := peak(b, f.pid, "fetchd")
+	start := peak(b, os.Getpid(), "fetchd")
 	b.Run("first", func(b *testing.B) {
 		compareFetches(b, append([]fetchRow{
 			{"curl+sync", f.curl(f.first.blobs, "")},
 			{"curl+sha256sum+sync", f.curl(f.first.blobs, digested)},
 			{"nx-stage", f.stage},
 		}, f.peers()...))
-		b.ReportMetric(float64(peak(b, f.pid, "fetchd")-start)/(1<<20), "MiB-fetchd")
+		b.ReportMetric(float64(peak(b, os.Getpid(), "fetchd")-start)/(1<<20), "MiB-fetchd")
 	})
 	b.Run("update", func(b *testing.B) {
 		compareFetches(b, []fetchRow{
