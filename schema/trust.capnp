@@ -66,7 +66,7 @@ struct Grant {
   # What some of the keys may sign together.
 
   role @0 :Text;
-  # `root` (the next root), `system` (system sets), `apps` (single bundles) or `channel` (channels).
+  # `root` (the next root), `system` (system sets), `apps` (sets of apps) or `channel` (channels).
 
   threshold @1 :UInt16;
   # How many different keys must sign: 1 to the number of keys.

@@ -330,7 +330,7 @@ interface AppInstaller extends(AppList) {
   # The package `name`, which need not exist yet: a complete stage makes it. A set is staged for the role `apps`. Beside
   # the refusals of Updated, it is refused as `name-mismatch` if its first bundle is not `name`, as `name-taken` if it has
   # a bundle with the name of a bundle of the system or of another package, as `apps-together` if it leaves out a bundle
-  # that runs, as `too-many-bundles` if it has more than 16, and as `downgrade` if its version is not higher than the one
+  # that runs, as `too-many-bundles` if it has more than 8, and as `downgrade` if its version is not higher than the one
   # that runs, or a bundle of it is older. With `older` it may be, if the device's policy allows that; else it is refused
   # as `policy-denied`. While a slot of the system is on trial, all changes are refused as `trial-in-progress`. Refused as
   # `bad-bundle-name`, and as `not-granted` if this AppInstaller was made without that name. Without the package, its
