@@ -23,8 +23,8 @@ type caller struct {
 	made       bytes.Buffer
 	readFails  error
 	writeFails error
-	generous   int // how many bytes more than asked for it gives
-	endless    bool
+	generous   int  // how many bytes more than asked for it gives
+	endless    bool // the patch begins again behind its end
 }
 
 func (c *caller) ReadOld(_ context.Context, call patch.PatchSource_readOld) error {
@@ -43,9 +43,10 @@ func (c *caller) ReadPatch(_ context.Context, call patch.PatchSource_readPatch) 
 		return err
 	}
 	n := min(int(call.Args().Count()), len(c.patch), 1000)
-	bytes := c.patch[:n]
-	if !c.endless {
-		c.patch = c.patch[n:]
+	bytes := c.patch[:n:n]
+	c.patch = c.patch[n:]
+	if c.endless {
+		c.patch = append(c.patch[:len(c.patch):len(c.patch)], bytes...)
 	}
 	return res.SetBytes(bytes)
 }
