@@ -186,6 +186,7 @@ type fakeBundlemgrd struct {
 	bundle.BundleMgr_Server
 	payload []byte
 	file    string // handed over instead; empty: none
+	moment  func() // called before that file is opened, and before it is handed over; nil: nothing
 	attach  func(*os.File) error
 	silent  int  // how often it says at first that nothing is published
 	dies    bool // under the first read
@@ -197,13 +198,21 @@ func (b *fakeBundlemgrd) HandPayload(_ context.Context, call bundle.BundleMgr_ha
 	if err != nil || b.file == "" {
 		return err
 	}
+	b.passes()
 	file, err := os.OpenFile(b.file, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
+	b.passes()
 	res.SetHanded(true)
 	return b.attach(file)
+}
+
+func (b *fakeBundlemgrd) passes() {
+	if b.moment != nil {
+		b.moment()
+	}
 }
 
 func (b *fakeBundlemgrd) OpenPayload(_ context.Context, call bundle.BundleMgr_openPayload) error {
