@@ -91,7 +91,11 @@ func TestASetThatMovesToFsVerity(t *testing.T) {
 // put replaces the first payload in slot a.
 func put(t *testing.T, d *durabletest.Disk, text string, enable bool) {
 	t.Helper()
-	name := path.Join("a", digested)
+	putAt(t, d, path.Join("a", digested), text, enable)
+}
+
+func putAt(t *testing.T, d *durabletest.Disk, name, text string, enable bool) {
+	t.Helper()
 	must(t, d.Remove(name))
 	f, err := d.Create(name, 0o755)
 	must(t, err)
@@ -134,6 +138,64 @@ func TestAnotherFileIsRefused(t *testing.T) {
 			mustStage(t, s, bootctl.B, archive(t, "1.0.0"))
 			must(t, measuring(s))
 			wantUnkept(t, s, "the index has no fs-verity digest")
+		})
+	}
+}
+
+// On a swappingDisk somebody changes a file right before or after the kernel begins to verify it.
+type swappingDisk struct {
+	*durabletest.Disk
+	before, after func(name string)
+}
+
+func (d swappingDisk) EnableVerity(name string) error {
+	if d.before != nil {
+		d.before(name)
+	}
+	err := d.Disk.EnableVerity(name)
+	if d.after != nil {
+		d.after(name)
+	}
+	return err
+}
+
+// A set whose payload is exchanged while it is staged, after its bytes were checked, gets no name, and nothing of it is
+// left. If the kernel verifies what came in its place as it was signed, it is the same.
+func TestSwappedWhileItIsStaged(t *testing.T) {
+	signed := string(payload("1.0.0"))
+	other := strings.Repeat("x", len(signed))
+	d := durabletest.NewWithVerity()
+	exchange := func(text string, enable bool) func(string) {
+		return func(name string) { putAt(t, d, name, text, enable) }
+	}
+	for _, c := range []struct {
+		name   string
+		disk   swappingDisk
+		reason refusal.Reason
+	}{
+		{"overwritten", swappingDisk{before: func(name string) { must(t, d.Overwrite(name, []byte(other))) }},
+			refusal.Damaged},
+		{"another content", swappingDisk{before: exchange(other, false)}, refusal.Damaged},
+		{"another content, verified already", swappingDisk{before: exchange(other, true)}, refusal.Damaged},
+		{"another content, after", swappingDisk{after: exchange(other, false)}, refusal.Damaged},
+		{"another content, verified, after", swappingDisk{after: exchange(other, true)}, refusal.Damaged},
+		{"as signed, not verified, after", swappingDisk{after: exchange(signed, false)}, refusal.Damaged},
+		{"as signed", swappingDisk{before: exchange(signed, false)}, ""},
+		{"as signed, verified, after", swappingDisk{after: exchange(signed, true)}, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d = durabletest.NewWithVerity()
+			c.disk.Disk = d
+			s := open(t, c.disk)
+			before := d.Snapshot()
+			_, err := stage(s, bootctl.A, archive(t, "1.0.0"))
+			wantReason(t, err, c.reason)
+			if c.reason == "" {
+				must(t, measuring(s))
+				wantSlot(t, s, bootctl.A, "1.0.0")
+			} else if diff := difference(d.Snapshot(), before); len(diff) > 0 {
+				t.Errorf("the disk changed: %q", diff)
+			}
 		})
 	}
 }

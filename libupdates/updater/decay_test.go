@@ -1,6 +1,8 @@
 package updater
 
 import (
+	"reflect"
+	"slices"
 	"testing"
 
 	"nexus/libupdates/durable/durabletest"
@@ -75,6 +77,29 @@ func TestAnAttemptProtectsAnOlderSet(t *testing.T) {
 	d.attempt(t)
 	if got := unkept().Unkept; got != "" {
 		t.Errorf("after an attempt with fs-verity, unkept is %q", got)
+	}
+}
+
+// On a file system that says that it has enabled fs-verity, and has not, nothing is staged any more. What runs is read
+// at each attempt, and the status says so.
+func TestAFileSystemThatKeepsNothing(t *testing.T) {
+	d := newDevice(t)
+	d.confirm(t, "1.0.0")
+	d.disk.GiveFalseVerity()
+	before, disk := d.Record(), d.disk.Snapshot()
+	if err := d.put(t, "1.1.0"); refusal.Of(err) != refusal.Damaged {
+		t.Errorf("staged: %v", err)
+	}
+	if now := d.Record(); !reflect.DeepEqual(now, before) || !slices.Equal(d.disk.Snapshot(), disk) {
+		t.Errorf("the refusal changed something: %+v", now)
+	}
+	d.attempt(t)
+	if got := d.ledger.slots.content(d.Record().Running()).Unkept; got != "fs-verity is not enabled" {
+		t.Errorf("unkept is %q", got)
+	}
+	d.decay(t, "Bytes of 1.0.0")
+	if _, refused, err := d.BootAttempt(t.Context(), 0); refusal.Of(refused) != refusal.DigestMismatch || err != nil {
+		t.Errorf("an attempt with other bytes: %v, %v", refused, err)
 	}
 }
 
