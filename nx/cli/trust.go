@@ -54,7 +54,7 @@ func (*trustListVerb) Run(ctx context.Context, in *invocation) error {
 		if err != nil {
 			return cannot("show keys", "", err)
 		}
-		return in.answer(keys, func(w io.Writer) {
+		return in.answer(folderSummary(keys), func(w io.Writer) {
 			if len(keys) == 0 {
 				fmt.Fprintln(w, "no key is trusted, so no set can be verified")
 				return

@@ -3,6 +3,7 @@ package cli_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,6 +21,7 @@ func TestTrust(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.nx("trust").want(t, 0, "no key is trusted, so no set can be verified\n", "")
+	p.nx("trust", "--json").want(t, 0, folderJSON("")+"\n", "")
 	p.nx("trust", "add", file).want(t, 0, "trusted for the role system: "+one.String()+"\n", "")
 	p.nx("trust", "add", "--json", two.Text()).want(t, 0,
 		`{"role":"system","publicKey":"`+two.String()+`","kept":true}`+"\n", "")
@@ -28,6 +30,10 @@ func TestTrust(t *testing.T) {
 		"trusted for the role apps: "+two.String()+", until the machine restarts: then the keys in its image count again\n",
 		"")
 	p.change(func(s *peerState) { s.machine = false })
+	keys := []string{one.String(), two.String()}
+	slices.Sort(keys)
+	p.nx("trust", "--json").want(t, 0,
+		folderJSON(grantJSON("apps", two.String())+","+grantJSON("system", keys...))+"\n", "")
 	for _, text := range []string{one.String(), two.String(), "apps    " + two.String()} {
 		if got := p.nx("trust", "list"); got.status != 0 || !strings.Contains(got.stdout, text) {
 			t.Errorf("list: %+v, want %q", got, text)
@@ -41,7 +47,22 @@ func TestTrust(t *testing.T) {
 	p.nx("trust", "remove", "-y", "--json", two.String()).want(t, 1,
 		`{"error":"cannot remove key `+two.String()+`: it is the only one","reason":"last-key"}`+"\n",
 		"nx: cannot remove key "+two.String()+": it is the only one\n")
-	p.nx("trust", "list", "--json").want(t, 0, `[{"role":"system","publicKey":"`+two.String()+`"}]`+"\n", "")
+	p.nx("trust", "list", "--json").want(t, 0, folderJSON(grantJSON("system", two.String()))+"\n", "")
+}
+
+// folderJSON is the answer of `nx trust --json` where there is no root: it has the fields that it has with one.
+func folderJSON(grants string) string {
+	return `{"root":0,"family":"","sha256":"","issuedUnixMs":0,"expiresUnixMs":0,"seenUnixMs":0,"grants":[` + grants +
+		`],"revokedKeys":[],"revokedSets":[],"minimumVersions":{},"expired":[],"expiresNext":null}`
+}
+
+// grantJSON is a role in it, which any of the keys has.
+func grantJSON(role string, keys ...string) string {
+	var list []string
+	for _, key := range keys {
+		list = append(list, `{"publicKey":"`+key+`","name":"","sinceRoot":0,"sinceUnixMs":0}`)
+	}
+	return `{"role":"` + role + `","threshold":1,"keys":[` + strings.Join(list, ",") + `],"names":[],"expiresUnixMs":0}`
 }
 
 func TestTrustRefused(t *testing.T) {

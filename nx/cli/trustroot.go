@@ -29,7 +29,7 @@ type trustedRoot struct {
 
 // rootSummary is the JSON answer.
 type rootSummary struct {
-	Root            uint64            `json:"root"` // its version
+	Root            uint64            `json:"root"` // its version; 0: there is none, and a folder of keys counts
 	Family          string            `json:"family"`
 	SHA256          string            `json:"sha256"`
 	IssuedUnixMs    uint64            `json:"issuedUnixMs"`
@@ -60,14 +60,34 @@ type rootGrant struct {
 type rootKey struct {
 	Key         string `json:"publicKey"`
 	Name        string `json:"name"`
-	SinceRoot   uint64 `json:"sinceRoot"` // the first root, without a gap to the present one, that gives it the role
+	SinceRoot   uint64 `json:"sinceRoot"` // the first root, without a gap to the present one, that gives it the role; or 0
 	SinceUnixMs uint64 `json:"sinceUnixMs"`
 }
 
+// folderSummary is the answer where there is no root: any one key of a role signs for it, for all names and for ever.
+func folderSummary(keys []anchor) rootSummary {
+	a := emptySummary()
+	for _, key := range keys {
+		i := slices.IndexFunc(a.Grants, func(g rootGrant) bool { return g.Role == key.Role })
+		if i < 0 {
+			i = len(a.Grants)
+			a.Grants = append(a.Grants, rootGrant{Role: key.Role, Threshold: 1, Names: []string{}})
+		}
+		a.Grants[i].Keys = append(a.Grants[i].Keys, rootKey{Key: key.Key})
+	}
+	return a
+}
+
+// emptySummary has no list that is null.
+func emptySummary() rootSummary {
+	return rootSummary{Grants: []rootGrant{}, RevokedKeys: []string{}, RevokedSets: []string{},
+		MinimumVersions: map[string]string{}, Expired: []expiry{}}
+}
+
 func (r *trustedRoot) summary() rootSummary {
-	a := rootSummary{Root: r.Version, Family: r.Family, SHA256: r.digest, IssuedUnixMs: r.Issued,
-		ExpiresUnixMs: r.Expires, SeenUnixMs: r.seen, RevokedKeys: []string{}, RevokedSets: []string{},
-		MinimumVersions: map[string]string{}}
+	a := emptySummary()
+	a.Root, a.Family, a.SHA256 = r.Version, r.Family, r.digest
+	a.IssuedUnixMs, a.ExpiresUnixMs, a.SeenUnixMs = r.Issued, r.Expires, r.seen
 	for _, g := range r.Grants {
 		grant := rootGrant{Role: string(g.Role), Threshold: g.Threshold, Names: append([]string{}, g.Names...),
 			ExpiresUnixMs: g.Expires}
