@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"nexus/capnpgen/journal"
 )
@@ -22,7 +23,7 @@ type logVerb struct {
 // logShowVerb shows records.
 type logShowVerb struct {
 	Follow  bool   `short:"f" help:"Go on with each new record."`
-	Sender  string `placeholder:"S" help:"Only this sender: a daemon, or bundle:NAME."`
+	Sender  string `placeholder:"S" help:"Only this sender: a daemon, or a bundle (NAME or bundle:NAME)."`
 	Scope   string `placeholder:"S" help:"Only this scope: what a sender calls a part of itself, else the sender."`
 	Level   string `placeholder:"L" enum:"trace,debug,info,warn,error" default:"trace" help:"Only this severity and above: ${enum}."`
 	Audit   bool   `help:"Only audit records."`
@@ -53,6 +54,7 @@ func (v *logShowVerb) Run(ctx context.Context, in *invocation) error {
 		if v.Losses {
 			return in.showLosses(ctx, s)
 		}
+		v.findSender(ctx, in, s)
 		if err := v.show(ctx, in, s); err != nil {
 			return cannot("show log", "", err)
 		}
@@ -64,6 +66,32 @@ func (v *logShowVerb) Run(ctx context.Context, in *invocation) error {
 		}
 		return nil // an operator's way to stop following is to interrupt it
 	})
+}
+
+// findSender lets a bundle be named without `bundle:`, and says who there is if the journal knows nobody of that name.
+// If the journal does not answer this, it will not answer what follows either.
+func (v *logShowVerb) findSender(ctx context.Context, in *invocation, s *session) {
+	if v.Sender == "" {
+		return
+	}
+	ctx, cancel := patient(ctx)
+	defer cancel()
+	all, err := readLosses(ctx, &s.facets)
+	if err != nil {
+		return
+	}
+	var names []string
+	for _, t := range all.Senders {
+		names = append(names, t.Sender)
+	}
+	switch bundle := "bundle:" + v.Sender; {
+	case slices.Contains(names, v.Sender):
+	case slices.Contains(names, bundle):
+		v.Sender = bundle
+	default:
+		fmt.Fprintf(in.host.Stderr, "note: nothing in the journal is from %s; its senders are %s\n", clean(v.Sender),
+			clean(strings.Join(names, ", ")))
+	}
 }
 
 // show shows what there is, unless a follower does.

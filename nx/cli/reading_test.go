@@ -65,6 +65,26 @@ func TestLog(t *testing.T) {
 			`"boot":0,"durable":false}`+"\n", "")
 }
 
+// A bundle may be named as it is, unless a daemon has that name. Who names nobody is told who there is.
+func TestLogOfASender(t *testing.T) {
+	p := startPeer(t)
+	for named, want := range map[string]string{"hello": "bundle:hello", "bundle:hello": "bundle:hello",
+		"updated": "updated", "bundle:updated": "bundle:updated"} {
+		got := p.nx("log", "--sender", named)
+		if got.status != 0 || !strings.Contains(got.stdout, " "+want+": staged") || got.stderr != "" {
+			t.Errorf("%s: %+v", named, got)
+		}
+	}
+	for _, nobody := range []string{"helo", "bundle:logd"} {
+		got := p.nx("log", "--sender", nobody)
+		want := "note: nothing in the journal is from " + nobody +
+			"; its senders are bundle:hello, bundle:updated, logd, updated\n"
+		if got.status != 0 || got.stderr != want {
+			t.Errorf("%s: %+v, want %q", nobody, got, want)
+		}
+	}
+}
+
 // Following ends with an interrupt, which is no failure.
 func TestLogFollow(t *testing.T) {
 	p := startPeer(t)
