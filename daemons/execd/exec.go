@@ -99,10 +99,12 @@ func (s *supervisor) lookUp(ctx context.Context, name string) (spec, error) {
 	for _, found := range published.all() {
 		switch {
 		case found.name != name:
-		case !slices.Contains(found.abilities, nxb.AbilityMain):
-			return spec{}, refusal.New(refusal.NotRunnable, "%s does not name %s", name, nxb.AbilityMain)
-		default:
+		case slices.Contains(found.abilities, nxb.AbilityMain):
 			return found, nil
+		case slices.Contains(found.abilities, nxb.AbilityService):
+			return spec{}, refusal.New(refusal.NotRunnable, "%s is a service: the system starts it by itself", name)
+		default:
+			return spec{}, refusal.New(refusal.NotRunnable, "%s does not name %s", name, nxb.AbilityMain)
 		}
 	}
 	return spec{}, refusal.New(refusal.UnknownBundle, "no published bundle has this name")

@@ -4,10 +4,13 @@ import (
 	"context"
 	"debug/elf"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -185,8 +188,9 @@ func connected(t testing.TB, mgr *fakeBundlemgrd) (used, served *vat.Conn) {
 type fakeBundlemgrd struct {
 	bundle.BundleMgr_Server
 	payload []byte
-	file    string // handed over instead; empty: none
-	moment  func() // called before that file is opened, and before it is handed over; nil: nothing
+	file    string            // handed over instead; empty: none
+	listed  map[string]string // the ability of each published bundle
+	moment  func()            // called before that file is opened, and before it is handed over; nil: nothing
 	attach  func(*os.File) error
 	silent  int  // how often it says at first that nothing is published
 	dies    bool // under the first read
@@ -213,6 +217,23 @@ func (b *fakeBundlemgrd) passes() {
 	if b.moment != nil {
 		b.moment()
 	}
+}
+
+func (b *fakeBundlemgrd) List(_ context.Context, call bundle.BundleMgr_list) error {
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	p, err := res.NewPublication()
+	if err != nil {
+		return err
+	}
+	list, err := p.NewBundles(int32(len(b.listed)))
+	for i, name := range slices.Sorted(maps.Keys(b.listed)) {
+		one := list.At(i)
+		err = errors.Join(err, one.SetName(name), vat.SetTexts(one.NewAbilities, []string{b.listed[name]}))
+	}
+	return err
 }
 
 func (b *fakeBundlemgrd) OpenPayload(_ context.Context, call bundle.BundleMgr_openPayload) error {

@@ -148,6 +148,8 @@ func (t *target) hint(reason refusal.Reason) string {
 		return "wait until it has ended, or end it with `" + nx + " discard`"
 	case refusal.PolicyDenied:
 		return "`" + nx + " policy` shows what the device grants, `" + nx + " policy set FILE` replaces it"
+	case refusal.NotRunnable:
+		return "`" + nx + " services` shows what runs by itself, `" + nx + " bundles` what each bundle can do"
 	case refusal.UnknownBundle:
 		return "`" + nx + " bundles` shows what is published"
 	case refusal.TooManyClients:

@@ -1,0 +1,37 @@
+package execd
+
+import (
+	"testing"
+
+	"nexus/daemons/plat"
+	"nexus/daemons/vat"
+	"nexus/libupdates/nxb"
+	"nexus/libupdates/refusal"
+)
+
+// Only a bundle that is started on demand is run on demand. Of a service it is said that the system starts it.
+func TestLookUp(t *testing.T) {
+	used, _ := connected(t, &fakeBundlemgrd{listed: map[string]string{
+		"tool": nxb.AbilityMain, "web": nxb.AbilityService, "site": nxb.AbilityData,
+	}})
+	s := &supervisor{bundles: vat.NewHolding("BundleMgr"), changed: vat.NewNotifier()}
+	s.bundles.Renew(used)
+	s.apps = newAppRuns(s, plat.UserRange{First: 1 << 20, Count: 8})
+	for name, want := range map[string]struct {
+		reason refusal.Reason
+		detail string
+	}{
+		"tool": {},
+		"web":  {refusal.NotRunnable, "web is a service: the system starts it by itself"},
+		"site": {refusal.NotRunnable, "site does not name nexus.ability.Main"},
+		"":     {refusal.UnknownBundle, "no published bundle has this name"},
+	} {
+		found, err := s.lookUp(t.Context(), name)
+		if err == nil && want.reason == "" && found.name == name {
+			continue
+		}
+		if err == nil || refusal.Of(err) != want.reason || refusal.DetailOf(err) != want.detail {
+			t.Errorf("%s: got %q, %v; want %+v", name, found.name, err, want)
+		}
+	}
+}
