@@ -8,6 +8,7 @@ import (
 	"capnproto.org/go/capnp/v3/exc"
 	"github.com/dustin/go-humanize"
 
+	"nexus/daemons/convert"
 	"nexus/daemons/updateclient"
 	"nexus/libupdates/refusal"
 )
@@ -113,7 +114,7 @@ func (v *discardVerb) Run(ctx context.Context, in *invocation) error {
 		}
 		set, err := stagedAs(ctx, &s.facets, v.Set)
 		if err != nil {
-			return cannot("discard", "", err)
+			return cannot("discard", "", in.nothingToDiscard(err))
 		}
 		defer set.System.Release()
 		if err := set.Discard(ctx); err != nil {
@@ -123,6 +124,15 @@ func (v *discardVerb) Run(ctx context.Context, in *invocation) error {
 			fmt.Fprintf(w, "discarded %s\n", clean(set.SystemVersion))
 		})
 	})
+}
+
+// nothingToDiscard replaces the advice to stage a set, which is for who wants to switch to one.
+func (in *invocation) nothingToDiscard(err error) error {
+	if refused := convert.Excepted(err); refusal.Of(refused) == refusal.NothingStaged {
+		return &failure{text: refusal.DetailOf(refused), reason: refusal.NothingStaged,
+			hint: "`" + in.nx() + " status` shows what is staged"}
+	}
+	return err
 }
 
 // endStage ends the stage in progress and reports whether there was one. Older systems cannot do that.

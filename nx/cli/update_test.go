@@ -175,8 +175,8 @@ func TestSocket(t *testing.T) {
 	p := startPeer(t)
 	p.refuses("staged", "nothing-staged", "nothing is staged")
 	p.nx("--dir", "elsewhere", "--socket", filepath.Join(p.dir, "control.sock"), "discard").want(t, 1, "",
-		"nx: cannot discard: nothing is staged\nhint: stage a set with `nx --socket "+filepath.Join(p.dir,
-			"control.sock")+" stage FILE`\n")
+		"nx: cannot discard: nothing is staged\nhint: `nx --socket "+filepath.Join(p.dir, "control.sock")+
+			" status` shows what is staged\n")
 	none := filepath.Join(t.TempDir(), "none.sock")
 	run(t.Context(), "--socket", none, "status").want(t, 1, "",
 		"nx: cannot reach the system at "+none+": no system runs there\n"+
@@ -326,10 +326,11 @@ func TestUpdateWithoutVerdictEnds(t *testing.T) {
 func TestSwitchAndDiscardNeedAStagedSet(t *testing.T) {
 	p := startPeer(t)
 	p.refuses("staged", "nothing-staged", "nothing is staged")
-	for verb, text := range map[string]string{"switch": "cannot switch", "discard": "cannot discard"} {
-		p.nx(verb).want(t, 1, "",
-			"nx: "+text+": nothing is staged\nhint: stage a set with `nx --dir "+p.dir+" stage FILE`\n")
-	}
+	p.nx("switch").want(t, 1, "",
+		"nx: cannot switch: nothing is staged\nhint: stage a set with `nx --dir "+p.dir+" stage FILE`\n")
+	p.nx("discard", "--json").want(t, 1,
+		`{"error":"cannot discard: nothing is staged","reason":"nothing-staged"}`+"\n",
+		"nx: cannot discard: nothing is staged\nhint: `nx --dir "+p.dir+" status` shows what is staged\n")
 }
 
 func TestSwitchRefused(t *testing.T) {
