@@ -45,6 +45,9 @@ func (r *reader) measures(list operator.Measure_List, err error) []measure {
 	return all
 }
 
+// confinedLabel begins the lines of `nx status` about the confinement.
+const confinedLabel = "confined"
+
 // confinementRows returns one line if all measures are in force, or one for each that is not, with the daemons and the
 // reason.
 func confinementRows(all []confined) [][]string {
@@ -67,7 +70,7 @@ func confinementRows(all []confined) [][]string {
 		}
 	}
 	if len(lacks) == 0 {
-		return [][]string{{"bounds", fmt.Sprintf("all %d daemons, by every measure", len(all))}}
+		return [][]string{{confinedLabel, fmt.Sprintf("all %d daemons, by every measure", len(all))}}
 	}
 	var rows [][]string
 	for _, l := range lacks {
@@ -75,7 +78,7 @@ func confinementRows(all []confined) [][]string {
 		if len(daemons[l]) == len(all) {
 			where = "all daemons"
 		}
-		rows = append(rows, []string{"bounds", fmt.Sprintf("%s without %s: %s", where, l.measure, l.why)})
+		rows = append(rows, []string{confinedLabel, fmt.Sprintf("not by %s (%s): %s", l.measure, where, l.why)})
 	}
 	return rows
 }

@@ -56,11 +56,11 @@ func TestStatusForPrograms(t *testing.T) {
 func TestStatusForPeople(t *testing.T) {
 	p := startPeer(t)
 	p.nx("status").want(t, 0, ""+
-		"system  1.0.0 in slot a, healthy\n"+
-		"slot a  1.0.0 (aaaaaaaaaaaa), good: hello 1.0.0\n"+
-		"slot b  empty\n"+
-		"state   not kept over a reboot\n"+
-		"bounds  all daemons without user: needs root\n", "")
+		"system    1.0.0 in slot a, healthy\n"+
+		"slot a    1.0.0 (aaaaaaaaaaaa), good: hello 1.0.0\n"+
+		"slot b    empty\n"+
+		"state     not kept over a reboot\n"+
+		"confined  not by user (all daemons): needs root\n", "")
 
 	p.change(onTrial)
 	p.nx("status").want(t, 0, ""+
@@ -71,17 +71,17 @@ func TestStatusForPeople(t *testing.T) {
 		"quarantined  1.1.0 (bbbbbbbbbbbb): service-exited\n"+
 		"rolled back  1.1.0: service-exited: hello ended with exit code 3\n"+
 		"state        kept over a reboot\n"+
-		"bounds       all daemons without user: needs root\n"+
+		"confined     not by user (all daemons): needs root\n"+
 		"next         the verdict comes by itself; `nx rollback` ends the trial\n", "")
 
 	p.change(func(s *peerState) { *s = peerState{active: bootrecord.Slot_a, sets: map[bootrecord.Slot]peerSet{}} })
 	p.nx("status").want(t, 0, ""+
-		"system  none: slot a is empty\n"+
-		"slot a  empty\n"+
-		"slot b  empty\n"+
-		"state   not kept over a reboot\n"+
-		"bounds  all daemons without user: needs root\n"+
-		"next    `nx update FILE` installs a system set\n", "")
+		"system    none: slot a is empty\n"+
+		"slot a    empty\n"+
+		"slot b    empty\n"+
+		"state     not kept over a reboot\n"+
+		"confined  not by user (all daemons): needs root\n"+
+		"next      `nx update FILE` installs a system set\n", "")
 }
 
 // How payloads are verified is said where the system says it: an older one does not.
@@ -121,13 +121,13 @@ func TestStatusWithAStagedSet(t *testing.T) {
 			s.staged, s.sets[place] = place, staged
 		})
 		p.nx("status").want(t, 0, ""+
-			"system  1.0.0 in slot a, healthy\n"+
-			"staged  1.2.0 (cccccccccccc), waits for `nx switch`: hello 1.2.0\n"+
-			"slot a  1.0.0 (aaaaaaaaaaaa), good: hello 1.0.0\n"+
-			"slot b  "+b+"\n"+
-			"state   not kept over a reboot\n"+
-			"bounds  all daemons without user: needs root\n"+
-			"next    `nx switch` puts it on trial, `nx discard` drops it\n", "")
+			"system    1.0.0 in slot a, healthy\n"+
+			"staged    1.2.0 (cccccccccccc), waits for `nx switch`: hello 1.2.0\n"+
+			"slot a    1.0.0 (aaaaaaaaaaaa), good: hello 1.0.0\n"+
+			"slot b    "+b+"\n"+
+			"state     not kept over a reboot\n"+
+			"confined  not by user (all daemons): needs root\n"+
+			"next      `nx switch` puts it on trial, `nx discard` drops it\n", "")
 		p.change(func(s *peerState) { delete(s.sets, place) })
 	}
 }
@@ -210,14 +210,14 @@ func TestStatusWithoutADigest(t *testing.T) {
 		s.machine = false
 	})
 	out := p.nx("status").stdout
-	for _, line := range []string{"slot a  1.0.0 (-), good: hello 1.0.0\n",
-		"slot b  1.1.0 (-), DAMAGED: digest-mismatch\n"} {
+	for _, line := range []string{"slot a    1.0.0 (-), good: hello 1.0.0\n",
+		"slot b    1.1.0 (-), DAMAGED: digest-mismatch\n"} {
 		if !strings.Contains(out, line) {
 			t.Errorf("no %q in:\n%s", line, out)
 		}
 	}
 	p.change(func(s *peerState) { s.active = 77 })
-	if out := p.nx("status").stdout; !strings.Contains(out, "system  none: slot none is empty\n") {
+	if out := p.nx("status").stdout; !strings.Contains(out, "system    none: slot none is empty\n") {
 		t.Errorf("a slot that there is not:\n%s", out)
 	}
 }

@@ -19,7 +19,7 @@ func TestOperator(t *testing.T) {
 		r := up(t, m)
 		r.await("init: health ok (slot a)", 1)
 		r.nx("status").want(t, 0, "1.0.0 in slot a, healthy")
-		r.nx("status").want(t, 0, "bounds    all 9 daemons, by every measure")
+		r.nx("status").want(t, 0, "confined  all 9 daemons, by every measure")
 
 		// One follows the log while the other updates.
 		follow, stop := context.WithCancel(t.Context())
