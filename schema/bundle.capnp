@@ -34,10 +34,11 @@ interface BundleMgr {
   watch @4 (observer :PublicationObserver) -> (subscription :PublicationSubscription);
   # Calls onPublished at once if something is published, and after each publication. Dropping the subscription ends it.
 
-  handPayload @5 (name :Text) -> (handed :Bool);
+  handPayload @5 (name :Text) -> (handed :Bool, sha256 :Data);
   # Hands over the payload of the published bundle with that `name` as an open file, which travels beside the answer.
-  # `handed` is false if the connection cannot carry files. Refused as `unknown-bundle`. The file may change: whoever
-  # runs its bytes must check a copy that cannot.
+  # `handed` is false if the connection cannot carry files. `sha256` is the 32-byte SHA-256 of the payload, from the
+  # signed index. Refused as `unknown-bundle`. The file may change: whoever runs its bytes must check a copy that
+  # cannot.
 }
 
 interface Blob {
