@@ -30,16 +30,24 @@ func (b *Blob) Read(_ context.Context, call bundle.Blob_read) error {
 	if err != nil {
 		return err
 	}
-	size := uint64(b.File.Size())
-	if offset >= size {
-		return nil
-	}
-	piece := make([]byte, min(uint64(count), uint64(bundle.MaxReadBytes), size-offset))
-	n, err := b.File.ReadAt(piece, int64(offset))
-	if err != nil && !errors.Is(err, io.EOF) {
+	piece, err := Piece(b.File, b.File.Size(), offset, count)
+	if err != nil {
 		return err
 	}
-	return res.SetBytes(piece[:n])
+	return res.SetBytes(piece)
+}
+
+// Piece reads at most count bytes, and at most bundle.MaxReadBytes, of a file. It returns none at the end.
+func Piece(file io.ReaderAt, size int64, offset uint64, count uint32) ([]byte, error) {
+	if offset >= uint64(size) {
+		return nil, nil
+	}
+	piece := make([]byte, min(uint64(count), uint64(bundle.MaxReadBytes), uint64(size)-offset))
+	n, err := file.ReadAt(piece, int64(offset))
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	return piece[:n], nil
 }
 
 // Size returns the size and the signed digest.

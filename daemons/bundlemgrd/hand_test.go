@@ -7,13 +7,14 @@ import (
 	"testing"
 
 	"nexus/capnpgen/bundle"
-	"nexus/daemons/convert"
+	"nexus/daemons/blob"
 	"nexus/daemons/vat"
 	"nexus/libupdates/bootctl"
+	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
 )
 
-// handed asks for the file of a payload.
+// handed asks for the file of a payload, which comes with the digest of its bytes.
 func handed(t *testing.T, holding *vat.Holding, name string) (*os.File, error) {
 	t.Helper()
 	client, err := holding.Get(t.Context())
@@ -21,19 +22,14 @@ func handed(t *testing.T, holding *vat.Holding, name string) (*os.File, error) {
 		t.Fatal(err)
 	}
 	defer client.Release()
-	answer, release := bundle.BundleMgr(client).HandPayload(t.Context(),
-		func(p bundle.BundleMgr_handPayload_Params) error { return p.SetName(name) })
-	defer release()
-	res, err := answer.Struct()
-	if err != nil {
-		return nil, convert.Excepted(err)
+	file, digest, err := blob.Hand(t.Context(), holding, bundle.BundleMgr(client), name)
+	if file == nil {
+		return nil, err
 	}
-	file := holding.TakeFile()
-	if file != nil {
-		t.Cleanup(func() { file.Close() })
-	}
-	if res.Handed() != (file != nil) {
-		t.Errorf("handed is %t, and a file came: %t", res.Handed(), file != nil)
+	t.Cleanup(func() { file.Close() })
+	got, err := io.ReadAll(io.NewSectionReader(file, 0, 1<<20))
+	if err != nil || digest != nxs.Sum(got) {
+		t.Errorf("the file comes with another digest, %v", err)
 	}
 	return file, nil
 }

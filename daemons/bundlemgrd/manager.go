@@ -107,7 +107,7 @@ func (m *manager) HandPayload(_ context.Context, call bundle.BundleMgr_handPaylo
 	if err != nil {
 		return err
 	}
-	p, _, found := m.shelf.now().find(name)
+	p, b, found := m.shelf.now().find(name)
 	if !found {
 		return errUnknownBundle
 	}
@@ -118,7 +118,7 @@ func (m *manager) HandPayload(_ context.Context, call bundle.BundleMgr_handPaylo
 	defer payload.Close()
 	file := durable.Opened(payload)
 	res.SetHanded(file != nil && m.hand != nil && m.hand(file) == nil)
-	return nil
+	return res.SetSha256(b.Entry.PayloadSHA256[:])
 }
 
 // open opens a file of a published bundle as a blob, within the client's quota.

@@ -54,7 +54,7 @@ func (a *appRuns) at(name string) *supervisor {
 		a.known[name] = &supervisor{
 			host: s.host, verity: s.verity, log: s.log, settle: s.settle, groups: s.groups, bundles: s.bundles,
 			sinks: s.sinks, registrars: s.registrars, introducer: s.introducer, forwarder: s.forwarder,
-			sockets: s.sockets, trees: s.trees, runs: s.runs, loading: s.loading, handing: s.handing,
+			sockets: s.sockets, trees: s.trees, runs: s.runs, loading: s.loading,
 			starting: s.starting, life: s.life, changed: vat.NewNotifier(),
 		}
 	}

@@ -3,7 +3,6 @@ package execd
 import (
 	"os"
 	"path/filepath"
-	"sync"
 	"testing"
 
 	"nexus/daemons/plat"
@@ -38,7 +37,7 @@ func BenchmarkLoad(b *testing.B) {
 			used, _ := connected(b, way.mgr)
 			holding := vat.NewHolding("BundleMgr")
 			holding.Renew(used)
-			s := &supervisor{handing: &sync.Mutex{}, bundles: holding, loading: make(chan struct{}, 1)}
+			s := &supervisor{bundles: holding, loading: make(chan struct{}, 1)}
 			b.SetBytes(int64(len(program)))
 			for b.Loop() {
 				payload, err := s.load(b.Context(), way.spec)

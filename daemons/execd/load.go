@@ -8,7 +8,6 @@ import (
 	"nexus/capnpgen/bundle"
 	"nexus/daemons/blob"
 	"nexus/daemons/convert"
-	"nexus/daemons/plat"
 	"nexus/daemons/vat"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
@@ -90,7 +89,7 @@ func (s *supervisor) readOnce(ctx context.Context, name string, use use) error {
 	}
 	defer client.Release()
 	mgr := bundle.BundleMgr(client)
-	file, err := s.handed(ctx, mgr, name)
+	file, _, err := blob.Hand(ctx, s.bundles, mgr, name)
 	if err != nil {
 		return err
 	}
@@ -107,27 +106,6 @@ func (s *supervisor) readOnce(ctx context.Context, name string, use use) error {
 		return convert.Excepted(err)
 	}
 	return use(nil, blob.FromBlob(ctx, res.Blob()))
-}
-
-// handed asks for the file of a payload. It returns nil if there is none, or if reading it could take for ever. A file
-// belongs to the answer that it comes with, so one is asked for at a time.
-func (s *supervisor) handed(ctx context.Context, mgr bundle.BundleMgr, name string) (*os.File, error) {
-	s.handing.Lock()
-	defer s.handing.Unlock()
-	answer, release := mgr.HandPayload(ctx, func(p bundle.BundleMgr_handPayload_Params) error {
-		return p.SetName(name)
-	})
-	defer release()
-	res, err := answer.Struct()
-	if err != nil {
-		return nil, convert.Excepted(err)
-	}
-	file := s.bundles.TakeFile()
-	if file == nil || res.Handed() && plat.CheckHanded(file) == nil {
-		return file, nil
-	}
-	file.Close()
-	return nil, nil
 }
 
 // entry is what is signed about the payload.

@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"sync"
 	"syscall"
 	"testing"
 
@@ -43,7 +42,7 @@ func TestLoad(t *testing.T) {
 		{"no program", make([]byte, 100), make([]byte, 100), refusal.WrongArchitecture},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := &supervisor{handing: &sync.Mutex{}, bundles: provided(t, c.served), loading: make(chan struct{}, 1)}
+			s := &supervisor{bundles: provided(t, c.served), loading: make(chan struct{}, 1)}
 			payload, err := s.load(t.Context(), spec{name: "hello", digest: nxs.Sum(c.named),
 				size: int64(len(c.named))})
 			if c.want != "" {
@@ -92,7 +91,7 @@ func TestLoadHandedFile(t *testing.T) {
 			used, _ := connected(t, &fakeBundlemgrd{payload: c.calls, file: name})
 			holding := vat.NewHolding("BundleMgr")
 			holding.Renew(used)
-			s := &supervisor{handing: &sync.Mutex{}, bundles: holding, loading: make(chan struct{}, 1)}
+			s := &supervisor{bundles: holding, loading: make(chan struct{}, 1)}
 			payload, err := s.load(t.Context(), spec{name: "hello", digest: nxs.Sum(program),
 				size: int64(len(program))})
 			if payload != nil {
@@ -121,7 +120,7 @@ func TestLoadOutlivesBundlemgrd(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			holding := vat.NewHolding("BundleMgr")
 			serve(t, holding, c.lives)
-			s := &supervisor{handing: &sync.Mutex{}, bundles: holding, loading: make(chan struct{}, 1),
+			s := &supervisor{bundles: holding, loading: make(chan struct{}, 1),
 				host: plat.Host{Clock: plat.RealClock{}}}
 			payload, err := s.load(t.Context(), spec{name: "hello", digest: nxs.Sum(program),
 				size: int64(len(program))})

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -81,7 +80,6 @@ func newSupervisor(ctx context.Context, b *vat.Endowments, host plat.Host, log *
 		changed:    vat.NewNotifier(),
 		loading:    make(chan struct{}, maxLoading),
 		starting:   make(chan struct{}, maxLoading),
-		handing:    &sync.Mutex{},
 		runs:       &atomic.Uint64{},
 		life:       ctx,
 	}

@@ -33,7 +33,6 @@ type supervisor struct {
 	runs       *atomic.Uint64  // how many programs were started on demand
 	changed    *vat.Notifier   // something about the publication or a service
 	loading    chan struct{}   // a token for each payload that is being loaded
-	handing    *sync.Mutex     // held while a file is asked for
 	starting   chan struct{}   // a token for each program that is being started, its payload loaded
 	running    sync.WaitGroup  // the services, of earlier publications as well
 	life       context.Context // the daemon's

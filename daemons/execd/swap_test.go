@@ -180,7 +180,7 @@ func runFrom(t *testing.T, name string, spec spec, v durable.Verity, moments *sw
 		host: plat.Host{Clock: plat.RealClock{},
 			Spawner: momentousSpawner{spawner: plat.NewSpawner(), moment: moments.passes}},
 		log: logclient.New("test", vat.NewHolding("LogSink")), verity: v, bundles: holding,
-		forwarder: newForwarder(nil), handing: &sync.Mutex{}, loading: make(chan struct{}, 1),
+		forwarder: newForwarder(nil), loading: make(chan struct{}, 1),
 		starting: make(chan struct{}, 1), changed: vat.NewNotifier(),
 	}
 	program, err := s.start(context.Background(), spec, spec.name, moments.passes)

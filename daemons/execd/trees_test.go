@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"nexus/daemons/logclient"
@@ -54,7 +53,7 @@ func shelf(t *testing.T, served []byte) (*supervisor, string) {
 	return &supervisor{
 		bundles: provided(t, served), loading: make(chan struct{}, 1), host: plat.Host{Clock: plat.RealClock{}},
 		trees: &trees{root: root, using: make(chan struct{}, 1), ready: map[string]bool{}},
-		log:   logclient.New("test", vat.NewHolding("LogSink")), handing: &sync.Mutex{},
+		log:   logclient.New("test", vat.NewHolding("LogSink")),
 	}, dir
 }
 

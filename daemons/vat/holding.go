@@ -21,6 +21,8 @@ type Holding struct {
 	revoked bool          // no client until a link is granted again
 	changed chan struct{} // closed and replaced when client changes
 	asking  chan struct{} // a token for who asks for a link
+
+	handing sync.Mutex // held during a call whose answer may come with a file
 }
 
 // usable reports whether there is a capability whose connection has not ended, so that a caller whose call just failed
@@ -81,15 +83,21 @@ func (h *Holding) Now() (client capnp.Client, there bool) {
 	return h.client.AddRef(), true
 }
 
-// TakeFile returns the descriptor that the provider sent with its last answer, which the caller closes, or nil.
-func (h *Holding) TakeFile() *os.File {
+// Handed makes a call and returns the file that the provider sent with its answer, which the caller closes, or nil. A
+// file is known only as the last one that came, so one such call is made at a time.
+func (h *Holding) Handed(call func() error) (*os.File, error) {
+	h.handing.Lock()
+	defer h.handing.Unlock()
+	if err := call(); err != nil {
+		return nil, err
+	}
 	h.mu.Lock()
 	conn := h.conn
 	h.mu.Unlock()
 	if conn == nil {
-		return nil
+		return nil, nil
 	}
-	return conn.Take()
+	return conn.Take(), nil
 }
 
 // Call runs f with the capability. If the connection ends during f, it waits for the provider's next instance, at most
