@@ -7,6 +7,7 @@ import (
 
 	"nexus/capnpgen/bundle"
 	"nexus/capnpgen/packagefs"
+	"nexus/libupdates/nxb"
 	"nexus/libupdates/refusal"
 )
 
@@ -66,13 +67,21 @@ func (v *view) read(ctx context.Context, path string, offset uint64, count uint3
 		return nil, isADirectory(path)
 	}
 	err = v.ask(ctx, func(ctx context.Context, m bundle.BundleMgr) (err error) {
-		if _, err := v.find(ctx, m, path, at.bundle); err != nil {
+		files, err := v.find(ctx, m, path, at.bundle)
+		if err != nil {
 			return err
 		}
 		if at.file == "" {
 			return isADirectory(path)
 		}
-		piece, err = readPiece(ctx, m, at, offset, count)
+		there := false
+		if at.file == nxb.PayloadFile {
+			digest := at.of(files).digest
+			piece, there, err = v.payload.read(ctx, v.bundles, m, at.bundle, digest, offset, count)
+		}
+		if !there && err == nil {
+			piece, err = readPiece(ctx, m, at, offset, count)
+		}
 		return err
 	})
 	return piece, err

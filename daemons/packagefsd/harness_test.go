@@ -2,6 +2,7 @@ package packagefsd_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"slices"
 	"testing"
@@ -17,7 +18,7 @@ import (
 	"nexus/daemons/vat/vattest"
 )
 
-func start(t *testing.T) *vattest.Daemon {
+func start(t testing.TB) *vattest.Daemon {
 	t.Helper()
 	return vattest.Start(t, func(ctx context.Context, b *vat.Endowments) error {
 		return packagefsd.Run(ctx, b, plat.Host{Clock: plat.RealClock{}})
@@ -94,6 +95,10 @@ func (s *shelf) Query(ctx context.Context, call bundle.BundleMgr_query) error {
 	}
 	b.SetManifestSize(uint64(len(f.manifest)))
 	b.SetPayloadSize(uint64(len(f.payload)))
+	sum := sha256.Sum256(f.payload)
+	if err := b.SetPayloadSha256(sum[:]); err != nil {
+		return err
+	}
 	return vat.SetTexts(b.NewCapabilities, s.asks[name])
 }
 
@@ -121,9 +126,8 @@ func (s *shelf) OpenPayload(_ context.Context, call bundle.BundleMgr_openPayload
 	return res.SetBlob(bundle.Blob_ServerToClient(blob(s.bundles[name].payload)))
 }
 
-func (*shelf) HandPayload(context.Context, bundle.BundleMgr_handPayload) error {
-	return errors.New("packagefsd asks for no file")
-}
+// HandPayload hands over nothing, as over a connection that carries no files.
+func (*shelf) HandPayload(context.Context, bundle.BundleMgr_handPayload) error { return nil }
 
 func (*shelf) Watch(context.Context, bundle.BundleMgr_watch) error {
 	return errors.New("watch is not expected")

@@ -66,8 +66,16 @@ func TestStatAndList(t *testing.T) {
 	}
 }
 
+// A file is read by calls to bundlemgrd, and a payload from its file if that is handed over: nobody sees a difference.
 func TestRead(t *testing.T) {
-	fs := viewOf(t, twoBundles())
+	t.Run("by calls", func(t *testing.T) { testRead(t, viewOf(t, twoBundles())) })
+	t.Run("from its file", func(t *testing.T) {
+		_, d := handing(t, twoBundles())
+		testRead(t, packagefs.PackageFs(d.Client("PackageFs", "operator")))
+	})
+}
+
+func testRead(t *testing.T, fs packagefs.PackageFs) {
 	const piece = 1 << 20
 	whole := payload()
 	for _, c := range []struct {

@@ -81,6 +81,9 @@ func (s *server) Read(ctx context.Context, call packagefs.PackageFs_read) error 
 	return res.SetBytes(bytes)
 }
 
+// Shutdown runs when the client has released its PackageFs or has gone, and its calls have returned.
+func (s *server) Shutdown() { s.view.payload.close() }
+
 func (i info) encode(m packagefs.FileInfo) error {
 	m.SetType(i.kind)
 	m.SetSizeBytes(i.size)

@@ -10,8 +10,10 @@ import (
 
 	"nexus/capnpgen/bundle"
 	"nexus/capnpgen/packagefs"
+	"nexus/daemons/convert"
 	"nexus/daemons/vat"
 	"nexus/libupdates/nxb"
+	"nexus/libupdates/nxs"
 	"nexus/libupdates/powers"
 )
 
@@ -32,10 +34,12 @@ type view struct {
 	bundles *vat.Holding
 	turns   chan struct{} // holds one token per running call
 	own     chan struct{} // one token per call of this client, running or next
+	payload payload
 }
 
 func newView(bundles *vat.Holding) *view {
-	return (&view{bundles: bundles, turns: make(chan struct{}, maxTurns)}).forClient("")
+	quota := vat.NewQuota("payloads", maxPayloads)
+	return (&view{bundles: bundles, turns: make(chan struct{}, maxTurns), payload: payload{quota: quota}}).forClient("")
 }
 
 // forClient returns a view for another client that shares the turns. A bundle sees less, and whoever is not known sees
@@ -43,7 +47,7 @@ func newView(bundles *vat.Holding) *view {
 func (v *view) forClient(name string) *view {
 	bundle := bundleOf(name)
 	return &view{all: name != "" && bundle == "", bundle: bundle, bundles: v.bundles, turns: v.turns,
-		own: make(chan struct{}, maxOwn)}
+		own: make(chan struct{}, maxOwn), payload: payload{quota: v.payload.quota}}
 }
 
 // bundleOf returns the bundle that a client is, and "" for others. Clients that are programs of a bundle are called
@@ -94,9 +98,10 @@ func query(ctx context.Context, m bundle.BundleMgr, name string, use func(bundle
 
 // An info is packagefs.FileInfo as a value.
 type info struct {
-	name string
-	kind packagefs.FileType
-	size uint64
+	name   string
+	kind   packagefs.FileType
+	size   uint64
+	digest nxs.Digest // of a payload
 }
 
 // ask runs f with BundleMgr, and again with the next instance if bundlemgrd restarts during f.
@@ -125,10 +130,12 @@ func (v *view) find(ctx context.Context, m bundle.BundleMgr, path, name string) 
 	}
 	found, err := query(ctx, m, name, func(b bundle.Bundle) error {
 		files = []info{
-			{nxb.ManifestFile, packagefs.FileType_file, b.ManifestSize()},
-			{nxb.PayloadFile, packagefs.FileType_file, b.PayloadSize()},
+			{name: nxb.ManifestFile, kind: packagefs.FileType_file, size: b.ManifestSize()},
+			{name: nxb.PayloadFile, kind: packagefs.FileType_file, size: b.PayloadSize()},
 		}
-		return nil
+		sum, err := b.PayloadSha256()
+		files[1].digest = convert.DigestOf(sum)
+		return err
 	})
 	if err == nil && !found {
 		err = noSuchFile(path)
