@@ -63,45 +63,96 @@ func (s *swapper) ReadAt(p []byte, off int64) (int, error) {
 	return n, err
 }
 
+// everySwap has a file read whose content somebody changes right before or right after one of the reads, once for each
+// of them and in each way. use returns whether it took what it read; both must happen.
+func everySwap(t *testing.T, content []byte, use func(blob.ReadFunc) bool) {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "payload.elf")
+	for how, swap := range map[string]func() error{
+		"overwritten": func() error { return overwrite(name, make([]byte, len(content))) },
+		"one bit":     func() error { return overwriteAt(name, int64(len(content))/2, []byte{content[len(content)/2] ^ 1}) },
+		"cut":         func() error { return os.Truncate(name, 100) },
+	} {
+		took, refused := 0, 0
+		for at := int64(1); ; at++ {
+			if err := os.WriteFile(name, content, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			s := open(t, name)
+			s.at, s.after = (at+1)/2, at%2 == 0
+			s.swap = func() {
+				if err := swap(); err != nil {
+					t.Error(err)
+				}
+			}
+			if use(blob.FromFile(s)) {
+				took++
+			} else {
+				refused++
+			}
+			if s.reads.Load() < s.at {
+				break
+			}
+		}
+		if took == 0 || refused == 0 {
+			t.Errorf("%s: taken %d times, refused %d times", how, took, refused)
+		}
+	}
+}
+
 // Whenever the file of a payload is changed, and however, what is loaded is what was signed, or nothing is.
 func TestWhatIsLoadedIsWhatWasSigned(t *testing.T) {
 	program := payload(1<<20 + 100) // in five reads
-	name := filepath.Join(t.TempDir(), "payload.elf")
-	swaps := map[string]func() error{
-		"overwritten": func() error { return overwrite(name, make([]byte, len(program))) },
-		"one bit":     func() error { return overwriteAt(name, int64(len(program))/2, []byte{1}) },
-		"cut":         func() error { return os.Truncate(name, 100) },
-	}
 	for kind, entry := range entries(program) {
-		for how, swap := range swaps {
-			loaded, refused := 0, 0
-			for at := int64(1); ; at++ {
-				if err := os.WriteFile(name, program, 0o600); err != nil {
+		t.Run(kind, func(t *testing.T) {
+			everySwap(t, program, func(read blob.ReadFunc) bool {
+				memory, err := blob.Load(t.Context(), entry, read)
+				if err == nil {
+					wantBytes(t, memory, program)
+				}
+				return err == nil
+			})
+		})
+	}
+}
+
+// Whenever the file of a data bundle is changed, and however, what is unpacked is what was signed, or it is refused.
+func TestWhatIsUnpackedIsWhatWasSigned(t *testing.T) {
+	page := bytes.Repeat([]byte("page "), 500<<10)
+	packed := packedTree(t, page)
+	for kind, entry := range entries(packed) {
+		t.Run(kind, func(t *testing.T) {
+			everySwap(t, packed, func(read blob.ReadFunc) bool {
+				into, err := os.OpenRoot(t.TempDir())
+				if err != nil {
 					t.Fatal(err)
 				}
-				s := open(t, name)
-				s.at, s.after = (at+1)/2, at%2 == 0
-				s.swap = func() {
-					if err := swap(); err != nil {
-						t.Error(err)
-					}
+				defer into.Close()
+				if blob.Unpack(t.Context(), entry, read, into) != nil {
+					return false
 				}
-				memory, err := blob.Load(t.Context(), entry, blob.FromFile(s))
-				if err == nil {
-					loaded++
-					wantBytes(t, memory, program)
-				} else {
-					refused++
+				if got, err := into.ReadFile("page"); err != nil || !bytes.Equal(got, page) {
+					t.Errorf("%d bytes were unpacked that were not signed, %v", len(got), err)
 				}
-				if s.reads.Load() < s.at {
-					break
-				}
-			}
-			if loaded == 0 || refused == 0 {
-				t.Errorf("%s, %s: loaded %d times, refused %d times", kind, how, loaded, refused)
-			}
-		}
+				return true
+			})
+		})
 	}
+}
+
+// packedTree is a tree of one page.
+func packedTree(t *testing.T, page []byte) []byte {
+	t.Helper()
+	from, err := os.OpenRoot(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer from.Close()
+	var packed bytes.Buffer
+	if err := errors.Join(from.WriteFile("page", page, 0o600), tree.Pack(&packed, from)); err != nil {
+		t.Fatal(err)
+	}
+	return packed.Bytes()
 }
 
 func open(t *testing.T, name string) *swapper {
@@ -167,17 +218,8 @@ func TestLoadRefuses(t *testing.T) {
 // What is unpacked is what was signed, or it is refused, for the reason that counts: bytes that nobody signed are not
 // blamed for their form.
 func TestUnpack(t *testing.T) {
-	from, err := os.OpenRoot(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer from.Close()
 	page := bytes.Repeat([]byte("page "), 300<<10)
-	var packed bytes.Buffer
-	if err := errors.Join(from.WriteFile("page", page, 0o600), tree.Pack(&packed, from)); err != nil {
-		t.Fatal(err)
-	}
-	whole := packed.Bytes()
+	whole := packedTree(t, page)
 	noTree := payload(5000)
 	changed := func(at int) []byte {
 		other := bytes.Clone(whole)
