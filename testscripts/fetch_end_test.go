@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"nexus/libupdates/updatestest"
 	"nexus/oci/ocitest"
 )
 
@@ -119,14 +120,14 @@ func TestFetchEndsAtOnce(t *testing.T) {
 }
 
 // endFetch ends a fetch. The bounds of the fetch itself are minutes, so they are not what ends it.
-func (r *crashRig) endFetch(t *testing.T, fetch *verbRun, by string) {
+func (r *crashRig) endFetch(t *testing.T, fetch *verbRun, by ...string) {
 	t.Helper()
 	want := "interrupted"
-	if by == "discard" {
+	if by[0] == "discard" {
 		want = "an operator ended the stage"
 		var ended struct{ EndedStage bool }
-		if err := r.ask(&ended, "discard"); err != nil || !ended.EndedStage {
-			t.Errorf("nx discard: %+v, %v", ended, err)
+		if err := r.ask(&ended, by...); err != nil || !ended.EndedStage {
+			t.Errorf("nx %q: %+v, %v", by, ended, err)
 		}
 	} else {
 		fetch.Signal(syscall.SIGINT)
@@ -141,5 +142,44 @@ func (r *crashRig) endFetch(t *testing.T, fetch *verbRun, by string) {
 	})
 	if said, _, _ := strings.Cut(failed, "\n"); !strings.Contains(said, "cancelled") {
 		t.Errorf("fetchd says %s", said)
+	}
+}
+
+// TestDiscardEndsFetchOfApps ends a fetch of an app that waits for its registry. `nx discard` alone is for the system,
+// and other apps are other apps.
+func TestDiscardEndsFetchOfApps(t *testing.T) {
+	t.Parallel()
+	registry := ocitest.Start(t, ocitest.Debian, ocitest.Options{})
+	push(t, big(t, "3.0.0", 6<<20), fmt.Sprintf("oci://%s/big:3", registry.Host))
+	for _, w := range waits() {
+		if !w.keeps {
+			continue // nobody knows yet which app it is
+		}
+		t.Run(w.name, func(t *testing.T) {
+			t.Parallel()
+			l := ocitest.NewLine(t, registry.Host)
+			r := newFetchRig(t)
+			r.must("trust", "add", "--role", "apps", "hex-public:"+updatestest.Key(1).Public().String())
+			begun := w.begin(t, r, l)
+			fetch := r.start("install", fmt.Sprintf("oci://%s/big:3", l.Host()))
+			select {
+			case <-begun:
+			case <-time.After(waitLimit):
+				t.Fatalf("nothing is waited for: %s", fetch.Said())
+			}
+			for reason, line := range map[string][]string{
+				"nothing-staged":  {"discard"},
+				"unknown-app":     {"discard", "--app", "other"},
+				"bad-bundle-name": {"discard", "--app", "../big"},
+			} {
+				if end := r.nx(line...); end.reason != reason {
+					t.Errorf("%q: %+v, want %s", line, end, reason)
+				}
+			}
+			r.endFetch(t, fetch, "discard", "--app", "big")
+			if _, err := os.Stat(r.at("system/apps/big/sets/.kept")); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("something is kept: %v", err)
+			}
+		})
 	}
 }

@@ -85,7 +85,9 @@ func (v *updateVerb) fetchToSwitch(ctx context.Context, s *session) (staged, err
 	if err != nil {
 		return staged{}, err
 	}
-	set, err := stagedSet(ctx, &s.facets)
+	updated, done := s.updated(ctx)
+	defer done()
+	set, err := stagedSet(ctx, updated)
 	if err != nil {
 		return staged{}, err
 	}

@@ -166,10 +166,11 @@ func unlessTrialGoesOn(ctx context.Context, err error) error {
 
 // An openedApp is a package that a set is for.
 type openedApp struct {
-	name    string
-	updated update.Updated
-	link    *updateclient.Link
-	done    func()
+	name     string
+	updated  update.Updated
+	recovery update.UpdateRecovery
+	link     *updateclient.Link
+	done     func()
 }
 
 // openApp opens the package that a set is for, for a change of what is installed.
@@ -187,7 +188,7 @@ func openApp(ctx context.Context, s *session, v intake, name string) (*openedApp
 	return app, nil
 }
 
-// openStaged opens a package in which a set is staged.
+// openStaged opens a package in which a set is staged, or may be.
 func openStaged(ctx context.Context, s *session, name string) (*openedApp, error) {
 	installer, done := s.installer(ctx)
 	app := &openedApp{name: name, done: done}
@@ -230,7 +231,7 @@ func (a *openedApp) open(ctx context.Context, installer update.AppInstaller, old
 		return err
 	}
 	last := a.done
-	a.updated, a.done = res.Updated(), func() { release(); last() }
+	a.updated, a.recovery, a.done = res.Updated(), res.Recovery(), func() { release(); last() }
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"capnproto.org/go/capnp/v3/exc"
 	"github.com/dustin/go-humanize"
 
+	"nexus/capnpgen/update"
 	"nexus/daemons/convert"
 	"nexus/daemons/updateclient"
 	"nexus/libupdates/refusal"
@@ -74,7 +75,9 @@ type switchVerb struct {
 // Run switches to what is staged now. It does not wait for the verdict.
 func (v *switchVerb) Run(ctx context.Context, in *invocation) error {
 	return in.with(ctx, func(s *session) error {
-		set, err := stagedAs(ctx, &s.facets, v.Set)
+		updated, done := s.updated(ctx)
+		defer done()
+		set, err := stagedAs(ctx, updated, v.Set)
 		if err != nil {
 			return cannot("switch", "", err)
 		}
@@ -92,6 +95,7 @@ func (v *switchVerb) Run(ctx context.Context, in *invocation) error {
 // discardVerb discards the staged set, or ends the stage in progress.
 type discardVerb struct {
 	Set string `arg:"" optional:"" placeholder:"SET" help:"Only if this is the staged set: its version, or a beginning of its digest."`
+	App string `placeholder:"NAME" help:"The set of this package of apps, as nx apps names it, instead of the system's."`
 }
 
 // endedStage is the result if a stage was in progress.
@@ -102,19 +106,23 @@ type endedStage struct {
 // Run ends the stage in progress, whoever started it. If there is none, or a set is named, it discards the staged set.
 func (v *discardVerb) Run(ctx context.Context, in *invocation) error {
 	return in.with(ctx, func(s *session) error {
+		updated, recovery, done, err := v.place(ctx, s)
+		if err != nil {
+			return cannot("discard", v.App, err)
+		}
+		defer done()
 		ended := false
 		if v.Set == "" {
-			var err error
-			if ended, err = endStage(ctx, &s.facets); err != nil {
-				return cannot("discard", "", err)
+			if ended, err = endStage(ctx, recovery); err != nil {
+				return cannot("discard", v.App, err)
 			}
 		}
 		if ended {
 			return in.answer(endedStage{true}, func(w io.Writer) { fmt.Fprintln(w, "ended the stage under way") })
 		}
-		set, err := stagedAs(ctx, &s.facets, v.Set)
+		set, err := stagedAs(ctx, updated, v.Set)
 		if err != nil {
-			return cannot("discard", "", in.nothingToDiscard(err))
+			return cannot("discard", v.App, in.nothingToDiscard(err))
 		}
 		defer set.System.Release()
 		if err := set.Discard(ctx); err != nil {
@@ -135,10 +143,22 @@ func (in *invocation) nothingToDiscard(err error) error {
 	return err
 }
 
+// place returns the facets of where sets are staged: of the system, or of a package of apps.
+func (v *discardVerb) place(ctx context.Context, s *session) (update.Updated, update.UpdateRecovery, func(), error) {
+	if v.App != "" {
+		app, err := openStaged(ctx, s, v.App)
+		if err != nil {
+			return update.Updated{}, update.UpdateRecovery{}, nil, err
+		}
+		return app.updated, app.recovery, app.done, nil
+	}
+	updated, release := s.updated(ctx)
+	recovery, done := s.recovery(ctx)
+	return updated, recovery, func() { release(); done() }, nil
+}
+
 // endStage ends the stage in progress and reports whether there was one. Older systems cannot do that.
-func endStage(ctx context.Context, f *facets) (ended bool, err error) {
-	recovery, done := f.recovery(ctx)
-	defer done()
+func endStage(ctx context.Context, recovery update.UpdateRecovery) (ended bool, err error) {
 	answer, release := recovery.EndStage(ctx, nil)
 	defer release()
 	res, err := answer.Struct()
@@ -149,8 +169,8 @@ func endStage(ctx context.Context, f *facets) (ended bool, err error) {
 }
 
 // stagedAs is staged, but fails if another set than the named one is staged.
-func stagedAs(ctx context.Context, f *facets, name string) (staged, error) {
-	set, err := stagedSet(ctx, f)
+func stagedAs(ctx context.Context, updated update.Updated, name string) (staged, error) {
+	set, err := stagedSet(ctx, updated)
 	if err == nil && name != "" && !meant(name, set.IndexSHA256, set.SystemVersion) {
 		set.System.Release()
 		return staged{}, refusal.New(refusal.NothingStaged, "%s is not staged: %s (%s) is", name, set.SystemVersion,
@@ -160,9 +180,6 @@ func stagedAs(ctx context.Context, f *facets, name string) (staged, error) {
 }
 
 // stagedSet returns the set that is staged now. The caller releases its system.
-func stagedSet(ctx context.Context, f *facets) (staged, error) {
-	updated, done := f.updated(ctx)
-	defer done()
-	set, err := updateclient.Staged(ctx, updated)
-	return stagedOf(set, err)
+func stagedSet(ctx context.Context, updated update.Updated) (staged, error) {
+	return stagedOf(updateclient.Staged(ctx, updated))
 }
