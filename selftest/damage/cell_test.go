@@ -125,7 +125,15 @@ func (c *Campaign) end(r *Result, l *instance) {
 	if !ran || r.Outcome == none || r.Outcome == waits {
 		return
 	}
-	r.Wrong = append(r.Wrong, c.left(r.Cell, l.system(), l.host.Since(0))...)
+	wrong := c.left(r.Cell, l.system(), l.host.Since(0))
+	if len(wrong) > 0 && r.Cell.runs() && r.Cell.Time != atIdle { // what a verb does not look at, the next start does
+		l.start()
+		if err := l.stop(); err != nil {
+			r.Wrong = append(r.Wrong, err.Error())
+		}
+		wrong = c.left(r.Cell, l.system(), l.host.Since(0))
+	}
+	r.Wrong = append(r.Wrong, wrong...)
 }
 
 // left finds what is neither as it was before the damage nor spoken of. Slots are judged elsewhere.
