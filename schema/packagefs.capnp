@@ -20,8 +20,8 @@ interface PackageFs {
   # The entry at the path. Refused as `bad-path` or `no-such-file`.
 
   list @1 (path :Text) -> (entries :List(FileInfo));
-  # The entries of a directory, in byte order of their names. Refused as `bad-path`, `no-such-file` or
-  # `not-a-directory`.
+  # The entries of a directory, in byte order of their names, all of them: at most 768, because a system has at most 256
+  # bundles, and 64 packages of apps at most 8 each. Refused as `bad-path`, `no-such-file` or `not-a-directory`.
 
   read @2 (path :Text, offset :UInt64, count :UInt32) -> (bytes :Data);
   # At most `count` bytes, and at most 1 MiB, from `offset`; empty at the end. Refused as `bad-path`, `no-such-file` or
