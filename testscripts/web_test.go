@@ -151,7 +151,7 @@ func (h *hammer) client(url string) {
 		switch {
 		case err == nil:
 			h.answers[strings.TrimSpace(text)]++
-		case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
+		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
 			h.lost = append(h.lost, err)
 		case h.refused == nil:
 			h.refused = err
