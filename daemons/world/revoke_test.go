@@ -222,16 +222,24 @@ func checkGone(t *testing.T, ctx context.Context, w *world.World, is aWord, had 
 	}
 }
 
-// notFound looks up a name that was revoked. A second link may have been on its way before that; it has to be over,
-// too.
+// notFound looks up a name that was revoked. A second link may have been on its way before that; it has to end, too, and
+// then nothing is found.
 func notFound(ctx context.Context, w *world.World, b *vat.Endowments, name string) (err error) {
 	winding(w, func() {
 		err = b.Use("ServiceManager").Call(ctx, func(capnp.Client) error {
-			client, err := alive(ctx, b.Use(lookup.Facet(name)), func() (capnp.Client, error) {
-				return lookup.Find(ctx, b, name)
-			})
-			client.Release()
-			return err
+			for {
+				client, err := alive(ctx, b.Use(lookup.Facet(name)), func() (capnp.Client, error) {
+					return lookup.Find(ctx, b, name)
+				})
+				if err != nil {
+					return err
+				}
+				ended := ends(ctx, client)
+				client.Release()
+				if !ended {
+					return nil
+				}
+			}
 		})
 	})
 	if refusal.Of(err) != refusal.UnknownName {
