@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"errors"
 	"slices"
+	"sync"
 	"testing"
+	"unsafe"
 
 	"capnproto.org/go/capnp/v3"
 
@@ -31,6 +33,7 @@ type shelf struct {
 	apps    []string              // those of the bundles that are packages of apps
 	asks    map[string][]string   // what a bundle asks for
 	hold    func(context.Context) // called in each query, if not nil
+	digests sync.Map              // of payloads, by where they begin
 }
 
 type files struct{ manifest, payload []byte }
@@ -95,11 +98,21 @@ func (s *shelf) Query(ctx context.Context, call bundle.BundleMgr_query) error {
 	}
 	b.SetManifestSize(uint64(len(f.manifest)))
 	b.SetPayloadSize(uint64(len(f.payload)))
-	sum := sha256.Sum256(f.payload)
-	if err := b.SetPayloadSha256(sum[:]); err != nil {
+	if err := b.SetPayloadSha256(s.digest(f.payload)); err != nil {
 		return err
 	}
 	return vat.SetTexts(b.NewCapabilities, s.asks[name])
+}
+
+// digest is the digest of a payload. Like bundlemgrd, it does not compute that for each call.
+func (s *shelf) digest(payload []byte) []byte {
+	sum, known := s.digests.Load(unsafe.SliceData(payload))
+	if !known {
+		sum = sha256.Sum256(payload)
+		s.digests.Store(unsafe.SliceData(payload), sum)
+	}
+	of := sum.([sha256.Size]byte)
+	return of[:]
 }
 
 func (s *shelf) OpenManifest(_ context.Context, call bundle.BundleMgr_openManifest) error {
