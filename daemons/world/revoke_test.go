@@ -222,8 +222,8 @@ func checkGone(t *testing.T, ctx context.Context, w *world.World, is aWord, had 
 	}
 }
 
-// notFound looks up a name that was revoked. A second link may have been on its way before that; it has to end, too, and
-// then nothing is found.
+// notFound looks up a name that was revoked. A second link may have been on its way before that; it has to end, too,
+// and then nothing is found.
 func notFound(ctx context.Context, w *world.World, b *vat.Endowments, name string) (err error) {
 	winding(w, func() {
 		err = b.Use("ServiceManager").Call(ctx, func(capnp.Client) error {
