@@ -14,7 +14,7 @@ import (
 // A machineFlags says what may differ from one machine to the next.
 type machineFlags struct {
 	Arch    string         `arg:"" enum:"riscv64,amd64" help:"Architecture: riscv64 or amd64."`
-	Memory  int            `default:"256" help:"Memory in MiB."`
+	Memory  int            `default:"384" help:"Memory in MiB."`
 	KVM     bool           `name:"kvm" help:"Let this host's processor run the guest, by KVM; it is emulated by default."`
 	Disk    string         `placeholder:"FILE" help:"The guest's state disk, made where it is missing. Without one, what the guest remembers ends with it."`
 	Size    diskSize       `name:"disk-size" placeholder:"SIZE" default:"512MiB" help:"How large a new disk is, such as 512MiB."`

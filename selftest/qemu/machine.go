@@ -13,7 +13,7 @@ import (
 
 // Defaults of a machine.
 const (
-	DefaultMemory = 256 // MiB
+	DefaultMemory = 384 // MiB
 	processors    = 2
 )
 
