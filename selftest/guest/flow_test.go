@@ -86,7 +86,7 @@ func TestBadGuests(t *testing.T) {
 func TestTooLittleMemoryForAKernel(t *testing.T) {
 	_, err := qemu.Start(qemu.Machine{Arch: "riscv64", Memory: 64}, "")
 	if err == nil ||
-		err.Error() != "cannot start guest: 64 MiB of memory are too few for a guest: it needs 128 MiB, and is at ease with 256" {
+		err.Error() != "cannot start guest: 64 MiB of memory are too few for a guest: it needs 128 MiB, and is at ease with 384" {
 		t.Errorf("got %v", err)
 	}
 }
