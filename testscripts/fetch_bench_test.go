@@ -2,7 +2,6 @@ package testscripts
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -34,18 +33,9 @@ func fetchSet(b *testing.B, host, version string) (set pushedSet, payloads [][]b
 	b.Helper()
 	key := updatestest.Key(1)
 	set.reference = fmt.Sprintf("oci://%s/bench:%s", host, version)
-	var made []updatestest.Made
-	for i := range fetchBundles {
-		seed := [32]byte{byte(i)}
-		if i == 7 {
-			copy(seed[1:], version)
-		}
-		payload := make([]byte, fetchPayload)
-		_, _ = rand.NewChaCha8(seed).Read(payload)
-		bundle := updatestest.Bundle(fmt.Sprintf("b%02d", i), "1.0.0", nil, payload, key)
-		made, payloads = append(made, bundle), append(payloads, payload)
-		set.blobs = append(set.blobs, fmt.Sprintf("http://%s/v2/bench/blobs/sha256:%s", host,
-			bundle.Entry.PayloadSHA256))
+	made, payloads := oneChanges(fetchBundles, fetchPayload, version)
+	for _, m := range made {
+		set.blobs = append(set.blobs, fmt.Sprintf("http://%s/v2/bench/blobs/sha256:%s", host, m.Entry.PayloadSHA256))
 	}
 	file := filepath.Join(b.TempDir(), "set.nxs")
 	if err := os.WriteFile(file, updatestest.Archive(b, key, version, made...), 0o600); err != nil {

@@ -22,22 +22,27 @@ const (
 	costMemory  = 32 << 20
 )
 
-// costSet is such a set, with another payload in one bundle for each version.
-func costSet(t *testing.T, version string) string {
-	t.Helper()
-	key := updatestest.Key(1)
-	var made []updatestest.Made
-	for i := range costBundles {
+// oneChanges makes bundles with payloads of that size, of which one is another in each version.
+func oneChanges(bundles, size int, version string) (made []updatestest.Made, payloads [][]byte) {
+	for i := range bundles {
 		seed := [32]byte{byte(i)}
 		if i == 7 {
 			copy(seed[1:], version)
 		}
-		payload := make([]byte, costPayload)
+		payload := make([]byte, size)
 		_, _ = rand.NewChaCha8(seed).Read(payload)
-		made = append(made, updatestest.Bundle(fmt.Sprintf("b%02d", i), "1.0.0", nil, payload, key))
+		bundle := updatestest.Bundle(fmt.Sprintf("b%02d", i), "1.0.0", nil, payload, updatestest.Key(1))
+		made, payloads = append(made, bundle), append(payloads, payload)
 	}
+	return made, payloads
+}
+
+// costSet is such a set, with another payload in one bundle for each version.
+func costSet(t *testing.T, version string) string {
+	t.Helper()
+	made, _ := oneChanges(costBundles, costPayload, version)
 	name := filepath.Join(t.TempDir(), version+".nxs")
-	if err := os.WriteFile(name, updatestest.Archive(t, key, version, made...), 0o600); err != nil {
+	if err := os.WriteFile(name, updatestest.Archive(t, updatestest.Key(1), version, made...), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return name
