@@ -50,13 +50,7 @@ func (a *appRuns) of(name string) *supervisor {
 // at is of for a caller that holds the lock.
 func (a *appRuns) at(name string) *supervisor {
 	if a.known[name] == nil {
-		s := a.system
-		a.known[name] = &supervisor{
-			host: s.host, verity: s.verity, log: s.log, settle: s.settle, groups: s.groups, bundles: s.bundles,
-			sinks: s.sinks, registrars: s.registrars, introducer: s.introducer, forwarder: s.forwarder,
-			sockets: s.sockets, trees: s.trees, runs: s.runs, loading: s.loading,
-			starting: s.starting, life: s.life, changed: vat.NewNotifier(),
-		}
+		a.known[name] = &supervisor{means: a.system.means, changed: vat.NewNotifier()}
 	}
 	return a.known[name]
 }
@@ -79,8 +73,8 @@ func (a *appRuns) follow(ctx context.Context, news <-chan publication, system ch
 		case p := <-news:
 			a.assign(p, p.complete)
 			if p.complete { // else it may lack an app that is not published again yet
-				a.system.keepSockets(ctx, p) // before anybody hears of the publication
-				a.system.tidyTrees(ctx, p)
+				a.system.sockets.keep(ctx, p) // before anybody hears of the publication
+				a.system.trees.tidy(ctx, p)
 			}
 			a.take(ctx, p)
 			select {

@@ -121,7 +121,7 @@ func TestPublishingAnAppLeavesOthersAlone(t *testing.T) {
 
 // What is started on demand out of an app is waited for when that is uninstalled; nothing more starts then.
 func TestProgramsOnDemandEndWithTheirApp(t *testing.T) {
-	s := &supervisor{changed: vat.NewNotifier(), forwarder: newForwarder(nil)}
+	s := &supervisor{means: &means{forwarder: newForwarder(nil)}, changed: vat.NewNotifier()}
 	a := newAppRuns(s, plat.UserRange{First: 1 << 20, Count: 8})
 	tool := spec{app: "tool", name: "tool"}
 	if _, _, err := a.demand(tool); refusal.Of(err) != refusal.UnknownBundle {

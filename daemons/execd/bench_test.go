@@ -37,7 +37,7 @@ func BenchmarkLoad(b *testing.B) {
 			used, _ := connected(b, way.mgr)
 			holding := vat.NewHolding("BundleMgr")
 			holding.Renew(used)
-			s := &supervisor{bundles: holding, loading: make(chan struct{}, 1)}
+			s := newPayloads(holding, plat.RealClock{}, nil)
 			b.SetBytes(int64(len(program)))
 			for b.Loop() {
 				payload, err := s.load(b.Context(), way.spec)

@@ -3,13 +3,14 @@ package execd
 import (
 	"os"
 
+	"nexus/daemons/logclient"
 	"nexus/daemons/plat"
 	"nexus/libupdates/powers"
 )
 
 // confinement returns what a bundle's program may do. One with a single listening socket gets that whenever it makes
 // one itself; with several, or where it may connect too, nothing would say which socket is to be that.
-func (s *supervisor) confinement(spec spec, payload *os.File, given endowment) *plat.Confinement {
+func confinement(spec spec, payload *os.File, given endowment) *plat.Confinement {
 	c := plat.PayloadConfinement(spec.user, plat.Dynamic(payload))
 	c.Program = plat.OnDisk(payload)
 	for _, power := range powers.Of(powers.ConnectTCP, spec.powers) {
@@ -32,11 +33,11 @@ func (s *supervisor) confinement(spec spec, payload *os.File, given endowment) *
 }
 
 // reportConfinement logs once which measures this machine lacks for payloads.
-func (s *supervisor) reportConfinement() {
+func reportConfinement(log *logclient.Log) {
 	for _, m := range plat.PayloadConfinement(plat.FirstPayloadUser, false).Measures() {
 		// The network is execd's own, and so are the limits and the groups: initd reports on them.
 		if !m.On && m.Name != plat.MeasureNetwork {
-			s.log.Warn("payloads are less confined on this machine", "measure", m.Name, "reason", m.Detail)
+			log.Warn("payloads are less confined on this machine", "measure", m.Name, "reason", m.Detail)
 		}
 	}
 }

@@ -63,7 +63,7 @@ func TestAServiceStartsAsItsManifestSays(t *testing.T) {
 func TestADamagedServiceIsNotAtFault(t *testing.T) {
 	for _, reason := range []refusal.Reason{refusal.Damaged, refusal.DigestMismatch, refusal.WrongArchitecture,
 		refusal.IO} {
-		s := &service{sup: &supervisor{changed: vat.NewNotifier(), forwarder: newForwarder(nil)}}
+		s := &service{sup: &supervisor{means: &means{forwarder: newForwarder(nil)}, changed: vat.NewNotifier()}}
 		s.failedBy(refusal.New(reason, "no"))
 		damaged := reason == refusal.Damaged || reason == refusal.DigestMismatch
 		want := health.Hindered

@@ -1,6 +1,7 @@
 package execd
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"time"
@@ -24,6 +25,16 @@ func (p *program) stop(clock plat.Clock) {
 	}
 }
 
+// endWith waits until a program has ended, and ends it when the context does.
+func (p *program) endWith(ctx context.Context, clock plat.Clock) {
+	select {
+	case <-p.process.Gone():
+	case <-ctx.Done():
+		p.stop(clock)
+		within(clock, killPatience, p.process.Gone())
+	}
+}
+
 // A stuck program was killed, but some of its processes remain in the kernel.
 type stuck struct {
 	spec spec
@@ -37,7 +48,7 @@ const stuckDetail = "it was killed, and the kernel has not ended it"
 // set.
 func (s *supervisor) dismiss(spec spec, p *program) {
 	p.close()
-	if within(s.host.Clock, killPatience, p.process.Gone()) {
+	if within(s.clock, killPatience, p.process.Gone()) {
 		p.group.Remove()
 		return
 	}

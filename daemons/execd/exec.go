@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync/atomic"
 
 	"nexus/capnpgen/bundle"
 	"nexus/capnpgen/exec"
@@ -15,8 +16,9 @@ import (
 
 // An execServer serves Exec: it runs bundles on demand.
 type execServer struct {
-	s  *supervisor
-	by logclient.Caller
+	s    *supervisor
+	by   logclient.Caller
+	runs *atomic.Uint64 // how many programs were started on demand
 }
 
 // Run starts a bundle whose manifest allows that.
@@ -42,7 +44,7 @@ func (e *execServer) Run(ctx context.Context, call exec.Exec_run) error {
 // run starts a bundle. The program outlives the call; it ends when the returned capability is released, and with the
 // package of apps that it is of.
 func (e *execServer) run(ctx context.Context, name string) (*processServer, error) {
-	spec, err := e.s.lookUp(ctx, name)
+	spec, err := e.lookUp(ctx, name)
 	if err != nil {
 		return nil, err
 	}
@@ -50,33 +52,23 @@ func (e *execServer) run(ctx context.Context, name string) (*processServer, erro
 	if err != nil {
 		return nil, err
 	}
-	program, err := e.s.start(context.WithoutCancel(ctx), spec, fmt.Sprintf("%s#%d", spec.name, e.s.runs.Add(1)),
+	program, err := e.s.launcher.start(context.WithoutCancel(ctx), spec, fmt.Sprintf("%s#%d", spec.name, e.runs.Add(1)),
 		func() {})
 	if err != nil {
 		done()
 		return nil, err
 	}
-	go e.s.reportRun(spec, program)
+	go e.s.launcher.reportRun(spec, program)
 	go func() {
 		defer done()
-		e.s.endWith(ends, program)
+		program.endWith(ends, e.s.clock)
 	}()
 	return &processServer{s: e.s, spec: spec, program: program}, nil
 }
 
-// endWith waits until a program has ended, and ends it when the context does.
-func (s *supervisor) endWith(ctx context.Context, program *program) {
-	select {
-	case <-program.process.Gone():
-	case <-ctx.Done():
-		program.stop(s.host.Clock)
-		within(s.host.Clock, killPatience, program.process.Gone())
-	}
-}
-
 // lookUp returns a published bundle that may be run on demand.
-func (s *supervisor) lookUp(ctx context.Context, name string) (spec, error) {
-	client, err := s.bundles.Get(ctx)
+func (e *execServer) lookUp(ctx context.Context, name string) (spec, error) {
+	client, err := e.s.bundles.Get(ctx)
 	if err != nil {
 		return spec{}, err
 	}
@@ -95,7 +87,7 @@ func (s *supervisor) lookUp(ctx context.Context, name string) (spec, error) {
 	if err != nil {
 		return spec{}, err
 	}
-	s.apps.assign(published, false)
+	e.s.apps.assign(published, false)
 	for _, found := range published.all() {
 		switch {
 		case found.name != name:

@@ -14,7 +14,7 @@ func TestLookUp(t *testing.T) {
 	used, _ := connected(t, &fakeBundlemgrd{listed: map[string]string{
 		"tool": nxb.AbilityMain, "web": nxb.AbilityService, "site": nxb.AbilityData,
 	}})
-	s := &supervisor{bundles: vat.NewHolding("BundleMgr"), changed: vat.NewNotifier()}
+	s := &supervisor{means: &means{bundles: vat.NewHolding("BundleMgr")}, changed: vat.NewNotifier()}
 	s.bundles.Renew(used)
 	s.apps = newAppRuns(s, plat.UserRange{First: 1 << 20, Count: 8})
 	for name, want := range map[string]struct {
@@ -26,7 +26,7 @@ func TestLookUp(t *testing.T) {
 		"site": {refusal.NotRunnable, "site does not name nexus.ability.Main"},
 		"":     {refusal.UnknownBundle, "no published bundle has this name"},
 	} {
-		found, err := s.lookUp(t.Context(), name)
+		found, err := (&execServer{s: s}).lookUp(t.Context(), name)
 		if err == nil && want.reason == "" && found.name == name {
 			continue
 		}

@@ -108,7 +108,7 @@ func (m *manager) find(ctx context.Context, name, facet string, may func() bool)
 		if err := m.program.links.pace(ctx, facet+heldMark); err != nil {
 			return capnp.Client{}, err
 		}
-		direct, err := m.sup.introduce(ctx, m.program.name+heldMark, name)
+		direct, err := m.introducer.introduce(ctx, m.program.name+heldMark, name)
 		if err != nil {
 			return capnp.Client{}, err
 		}

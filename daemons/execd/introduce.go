@@ -10,6 +10,7 @@ import (
 
 	"nexus/capnpgen/registry"
 	"nexus/daemons/convert"
+	"nexus/daemons/logclient"
 	"nexus/daemons/vat"
 	"nexus/libupdates/refusal"
 )
@@ -60,7 +61,7 @@ func (m *manager) Introduce(ctx context.Context, call registry.ServiceManager_in
 		if err := m.program.links.pace(ctx, name); err != nil {
 			return err
 		}
-		direct, err = m.sup.introduce(ctx, m.program.name, name)
+		direct, err = m.introducer.introduce(ctx, m.program.name, name)
 		if errors.Is(err, vat.ErrRevoked) {
 			return nil // it gets no links of its own any more, but may look up by way of execd
 		}
@@ -78,7 +79,7 @@ func (m *manager) awaitBundle(ctx context.Context, name string) error {
 	if !is {
 		return nil
 	}
-	return m.sup.forwarder.await(ctx, bundle)
+	return m.forwarder.await(ctx, bundle)
 }
 
 // noteRefused records a name that the bundle's manifest does not ask for. It ignores names that only the bundle's own
@@ -98,12 +99,19 @@ func (m *manager) mayFind(name string) bool {
 	if !is {
 		return slices.Contains(m.names, name)
 	}
-	return (slices.Contains(m.names, name) || slices.Contains(m.names, allBundles)) && m.sup.forwarder.knows(bundle)
+	return (slices.Contains(m.names, name) || slices.Contains(m.names, allBundles)) && m.forwarder.knows(bundle)
 }
 
-// introduce asks initd for the link.
-func (s *supervisor) introduce(ctx context.Context, program, name string) (direct bool, err error) {
-	err = s.introducer.Call(ctx, func(c capnp.Client) error {
+// An introducer asks initd for links between programs and providers.
+type introducer struct {
+	holder    *vat.Holding // initd's BundleIntroducer
+	forwarder *forwarder
+	log       *logclient.Log
+}
+
+// introduce asks for a link.
+func (i *introducer) introduce(ctx context.Context, program, name string) (direct bool, err error) {
+	err = i.holder.Call(ctx, func(c capnp.Client) error {
 		answer, release := registry.BundleIntroducer(c).Introduce(ctx,
 			func(p registry.BundleIntroducer_introduce_Params) error {
 				return errors.Join(p.SetBundle(program), p.SetName(name))
@@ -120,23 +128,23 @@ func (s *supervisor) introduce(ctx context.Context, program, name string) (direc
 }
 
 // resume has the clients of a service linked with its new program.
-func (s *supervisor) resume(ctx context.Context, name string) {
-	lost := s.forwarder.serves(name)
+func (i *introducer) resume(ctx context.Context, name string) {
+	lost := i.forwarder.serves(name)
 	if len(lost) > maxResumed {
 		lost = lost[:maxResumed] // the others ask again
 	}
 	if len(lost) == 0 {
 		return
 	}
-	err := s.introducer.Call(ctx, func(c capnp.Client) error {
+	err := i.holder.Call(ctx, func(c capnp.Client) error {
 		answer, release := registry.BundleIntroducer(c).Resume(ctx,
 			func(p registry.BundleIntroducer_resume_Params) error {
 				list, err := p.NewLinks(int32(len(lost)))
 				if err != nil {
 					return err
 				}
-				for i, link := range lost {
-					list.Set(i, link)
+				for n, link := range lost {
+					list.Set(n, link)
 				}
 				return nil
 			})
@@ -145,7 +153,7 @@ func (s *supervisor) resume(ctx context.Context, name string) {
 		return err
 	})
 	if err != nil && ctx.Err() == nil {
-		s.log.Warn("cannot make links again", "bundle", name, "error", err)
+		i.log.Warn("cannot make links again", "bundle", name, "error", err)
 	}
 }
 

@@ -38,19 +38,19 @@ type links struct {
 	held     map[string]*heldLink // those that are held for it, by facet
 }
 
-// linksOf registers a program's links, over our end of its channel.
-func (s *supervisor) linksOf(name string, end *os.File) (*links, error) {
+// newLinks registers a program's links, over our end of its channel.
+func newLinks(name string, end *os.File, clock plat.Clock, forwarder *forwarder) (*links, error) {
 	channel, err := vat.ChannelOf(end)
 	if err != nil {
 		return nil, err
 	}
 	l := &links{
-		name: name, parent: vat.NewParent(channel), clock: s.host.Clock, forwarder: s.forwarder,
+		name: name, parent: vat.NewParent(channel), clock: clock, forwarder: forwarder,
 		over: make(chan struct{}),
 		used: map[uint64]string{}, served: map[uint64]bool{}, asked: map[string]time.Time{},
 		standing: map[string]int{}, proxied: map[uint64]*vat.Conn{}, held: map[string]*heldLink{},
 	}
-	s.forwarder.add(l)
+	forwarder.add(l)
 	go l.watch()
 	return l, nil
 }

@@ -13,14 +13,12 @@ import (
 
 // A link on which execd stands in for a program ends with it, and so does one that comes too late.
 func TestProxiedLinksEndWithTheProgram(t *testing.T) {
-	s := &supervisor{host: plat.Host{Clock: plat.RealClock{}}, forwarder: newForwarder(
-		func(string, uint64) error { return nil })}
 	parent, channel, err := plat.PacketPair()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer channel.Close()
-	l, err := s.linksOf("web", parent)
+	l, err := newLinks("web", parent, plat.RealClock{}, newForwarder(func(string, uint64) error { return nil }))
 	if err != nil {
 		t.Fatal(err)
 	}

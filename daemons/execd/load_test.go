@@ -42,7 +42,7 @@ func TestLoad(t *testing.T) {
 		{"no program", make([]byte, 100), make([]byte, 100), refusal.WrongArchitecture},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := &supervisor{bundles: provided(t, c.served), loading: make(chan struct{}, 1)}
+			s := newPayloads(provided(t, c.served), plat.RealClock{}, nil)
 			payload, err := s.load(t.Context(), spec{name: "hello", digest: nxs.Sum(c.named),
 				size: int64(len(c.named))})
 			if c.want != "" {
@@ -91,7 +91,7 @@ func TestLoadHandedFile(t *testing.T) {
 			used, _ := connected(t, &fakeBundlemgrd{payload: c.calls, file: name})
 			holding := vat.NewHolding("BundleMgr")
 			holding.Renew(used)
-			s := &supervisor{bundles: holding, loading: make(chan struct{}, 1)}
+			s := newPayloads(holding, plat.RealClock{}, nil)
 			payload, err := s.load(t.Context(), spec{name: "hello", digest: nxs.Sum(program),
 				size: int64(len(program))})
 			if payload != nil {
@@ -120,8 +120,7 @@ func TestLoadOutlivesBundlemgrd(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			holding := vat.NewHolding("BundleMgr")
 			serve(t, holding, c.lives)
-			s := &supervisor{bundles: holding, loading: make(chan struct{}, 1),
-				host: plat.Host{Clock: plat.RealClock{}}}
+			s := newPayloads(holding, plat.RealClock{}, nil)
 			payload, err := s.load(t.Context(), spec{name: "hello", digest: nxs.Sum(program),
 				size: int64(len(program))})
 			if refusal.Of(err) != c.want && !(err == nil && c.want == "") {

@@ -4,24 +4,18 @@ import (
 	"context"
 	"errors"
 
-	"capnproto.org/go/capnp/v3"
-
 	"nexus/capnpgen/registry"
 	"nexus/daemons/vat"
 )
 
-// managerFor returns the ServiceManager that a bundle gets on fd 3: it knows the names that its manifest asks for,
-// limited to what execd may hand on, and survives a restart of samgrd.
-func (s *supervisor) managerFor(spec spec, p *program) capnp.Client {
-	return capnp.Client(registry.ServiceManager_ServerToClient(&manager{sup: s, program: p, names: spec.grants}))
-}
-
-// A manager attenuates the program's own ServiceManager at samgrd, which has the same rights as execd's, to some names.
-// It does so anew for each call.
+// A manager is the ServiceManager that a bundle gets on fd 3: it knows the names that its manifest asks for, limited to
+// what execd may hand on, and survives a restart of samgrd. It attenuates the program's own ServiceManager at samgrd,
+// which has the same rights as execd's, to some names. It does so anew for each call.
 type manager struct {
-	sup     *supervisor
-	program *program // whose it is
-	names   []string
+	introducer *introducer
+	forwarder  *forwarder
+	program    *program // whose it is
+	names      []string
 }
 
 // inner returns samgrd's attenuated manager. The caller releases it.
@@ -144,8 +138,9 @@ func (m *manager) Attenuate(_ context.Context, call registry.ServiceManager_atte
 	if err != nil {
 		return err
 	}
-	smaller := &manager{sup: m.sup, program: m.program, names: common(m.names, wanted)}
-	return res.SetManager(registry.ServiceManager_ServerToClient(smaller))
+	smaller := *m
+	smaller.names = common(m.names, wanted)
+	return res.SetManager(registry.ServiceManager_ServerToClient(&smaller))
 }
 
 // common returns those of the wanted names that the manager has. A pattern matches only itself, because samgrd expands

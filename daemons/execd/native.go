@@ -40,7 +40,7 @@ func (s *service) watch(ctx context.Context, p *program) {
 			client.Release()
 		}
 	}()
-	settled := plat.AfterRunning(ctx, s.sup.host.Clock, s.sup.settle)
+	settled := plat.AfterRunning(ctx, s.sup.clock, s.sup.settle)
 	for {
 		select {
 		case client := <-answered:
@@ -54,7 +54,7 @@ func (s *service) watch(ctx context.Context, p *program) {
 				s.say(ctx, false, health.Healthy, "runs")
 				settled = nil
 			default: // it reads fd 3, so it is about to answer
-				settled = plat.AfterRunning(ctx, s.sup.host.Clock, pollEvery)
+				settled = plat.AfterRunning(ctx, s.sup.clock, pollEvery)
 			}
 		case <-ctx.Done():
 			return
@@ -111,7 +111,7 @@ func (s *service) watchNative(ctx context.Context, p *program, client servicecap
 			pause = pollEvery
 		}
 		select {
-		case <-s.sup.host.Clock.After(pause):
+		case <-s.sup.clock.After(pause):
 		case <-s.wake:
 		case <-ctx.Done():
 			return
@@ -141,7 +141,7 @@ func (s *service) answered(boot uint64) {
 func (s *service) offer(ctx context.Context, p *program, client servicecap.Service) {
 	defer client.Release()
 	p.links.serve(client)
-	lasting, end := context.WithCancel(s.sup.life)
+	lasting, end := context.WithCancel(s.sup.lasting)
 	defer end()
 	go func() {
 		<-ctx.Done()
@@ -150,7 +150,7 @@ func (s *service) offer(ctx context.Context, p *program, client servicecap.Servi
 		}
 		end()
 	}()
-	resume := sync.OnceFunc(func() { go s.sup.resume(lasting, s.spec.name) })
+	resume := sync.OnceFunc(func() { go s.sup.introducer.resume(lasting, s.spec.name) })
 	if registrars, there := s.sup.registrars.Now(); there {
 		registrars.Release()
 	} else {
@@ -203,7 +203,7 @@ func (s *service) endWaits() {
 func (s *service) unanswered(ctx context.Context, p *program, cause error) {
 	select {
 	case <-p.process.Done():
-	case <-plat.AfterRunning(ctx, s.sup.host.Clock, s.sup.settle):
+	case <-plat.AfterRunning(ctx, s.sup.clock, s.sup.settle):
 		s.say(ctx, true, health.Unhealthy, cause.Error())
 	case <-ctx.Done():
 	}
@@ -233,7 +233,7 @@ func (s *service) ask(ctx context.Context, client servicecap.Service, version st
 	}()
 	select {
 	case <-answered:
-	case <-plat.AfterRunning(waiting, s.sup.host.Clock, askPatience):
+	case <-plat.AfterRunning(waiting, s.sup.clock, askPatience):
 		if s.isHealthy() {
 			s.say(ctx, true, health.Unhealthy, "it does not answer")
 		}

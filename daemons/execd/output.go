@@ -33,13 +33,15 @@ type output struct {
 	trace []string // from the line on that begins the newest trace of a Go program
 }
 
-// capture makes the pipe for a program's output. The caller closes the writer once the program has it.
-func (s *supervisor) capture(name string) (*output, *os.File, error) {
+// newOutput makes the pipe for a program's output, and logs what comes out of it. It closes the log when all was taken.
+// The caller closes the writer once the program has it.
+func newOutput(log *logclient.Log) (*output, *os.File, error) {
 	reader, writer, err := os.Pipe()
 	if err != nil {
+		log.Close()
 		return nil, nil, err
 	}
-	o := &output{log: s.log.ForSender(name), pipe: reader, over: make(chan struct{})}
+	o := &output{log: log, pipe: reader, over: make(chan struct{})}
 	go o.read()
 	return o, writer, nil
 }

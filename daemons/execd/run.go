@@ -35,8 +35,9 @@ func Run(ctx context.Context, b *vat.Endowments, host plat.Host) error {
 	b.Serve("ServiceHealth", func(vat.Client) capnp.Client {
 		return capnp.Client(exec.ServiceHealth_ServerToClient(&healthServer{s}))
 	})
+	runs := &atomic.Uint64{}
 	b.Serve("Exec", func(c vat.Client) capnp.Client {
-		return capnp.Client(exec.Exec_ServerToClient(&execServer{s, logclient.CallerOf(c)}))
+		return capnp.Client(exec.Exec_ServerToClient(&execServer{s, logclient.CallerOf(c), runs}))
 	})
 	self := exec.ServiceWatch_ServerToClient(&watchServer{s})
 	defer self.Release()
@@ -44,7 +45,7 @@ func Run(ctx context.Context, b *vat.Endowments, host plat.Host) error {
 	if err := b.Ready(); err != nil {
 		return err
 	}
-	s.reportConfinement()
+	reportConfinement(log)
 	s.run(ctx)
 	return nil
 }
@@ -63,26 +64,26 @@ func newSupervisor(ctx context.Context, b *vat.Endowments, host plat.Host, log *
 	if err != nil {
 		return nil, err
 	}
-	shelf, err := treesOf(ctx, b)
+	payloads := newPayloads(b.Use("BundleMgr"), host.Clock, plat.Verity{})
+	shelf, err := treesOf(ctx, b, payloads, log)
 	if err != nil {
 		return nil, err
 	}
-	s := &supervisor{
-		host: host, log: log, settle: settle, groups: groups,
-		verity:     plat.Verity{},
-		bundles:    b.Use("BundleMgr"),
-		sinks:      b.Use("LogSink"),
+	forwarder := newForwarder(b.ReportEnded)
+	m := &means{
+		clock: host.Clock, log: log, settle: settle, lasting: ctx,
+		bundles:    payloads.bundles,
 		registrars: b.Use("BundleRegistrar"),
-		introducer: b.Use("BundleIntroducer"),
-		forwarder:  newForwarder(b.ReportEnded),
+		introducer: &introducer{holder: b.Use("BundleIntroducer"), forwarder: forwarder, log: log},
+		forwarder:  forwarder,
+		sockets:    &sockets{holder: b.Use("BundleSockets"), clock: host.Clock, log: log},
 		trees:      shelf,
-		sockets:    &sockets{holder: b.Use("BundleSockets")},
-		changed:    vat.NewNotifier(),
-		loading:    make(chan struct{}, maxLoading),
-		starting:   make(chan struct{}, maxLoading),
-		runs:       &atomic.Uint64{},
-		life:       ctx,
 	}
+	m.launcher = &launcher{
+		host: host, log: log, groups: groups, payloads: payloads, sockets: m.sockets, trees: m.trees,
+		forwarder: m.forwarder, introducer: m.introducer, starting: make(chan struct{}, maxLoading),
+	}
+	s := &supervisor{means: m, changed: vat.NewNotifier()}
 	s.apps = newAppRuns(s, users)
 	return s, nil
 }

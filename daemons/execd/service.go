@@ -99,7 +99,7 @@ func (s *supervisor) forget(over *service) {
 func (s *service) keepRunning(ctx context.Context) {
 	pause := time.Duration(0)
 	for {
-		began := s.sup.host.Clock.Now()
+		began := s.sup.clock.Now()
 		s.live(ctx)
 		if ctx.Err() != nil || s.isLeaving() {
 			return
@@ -110,7 +110,7 @@ func (s *service) keepRunning(ctx context.Context) {
 			}
 			continue // it never ran, so this is no restart
 		}
-		pause = restarts().Next(pause, s.sup.host.Clock.Now().Sub(began))
+		pause = restarts().Next(pause, s.sup.clock.Now().Sub(began))
 		if !s.awaitRestart(ctx, pause) {
 			return
 		}
@@ -135,7 +135,7 @@ func (s *service) awaitRestart(ctx context.Context, pause time.Duration) bool {
 // pause waits; it returns false if the service is to end.
 func (s *service) pause(ctx context.Context, pause time.Duration) bool {
 	select {
-	case <-s.sup.host.Clock.After(pause):
+	case <-s.sup.clock.After(pause):
 		return true
 	case <-ctx.Done():
 		return false
@@ -167,7 +167,7 @@ func (s *service) live(ctx context.Context) {
 		s.update(s.starts)
 	}
 	spec := s.asItIs()
-	program, err := s.sup.start(ctx, spec, spec.name, s.relieve)
+	program, err := s.sup.launcher.start(ctx, spec, spec.name, s.relieve)
 	if err != nil {
 		if ctx.Err() == nil {
 			s.failedBy(err)
@@ -195,14 +195,14 @@ func (s *service) live(ctx context.Context) {
 	case <-program.breach.known:
 		over()
 		s.fail(health.Unhealthy, "it broke the protocol on its connection: "+string(program.breach.reason))
-		program.stop(s.sup.host.Clock) // whatever it is, it is not the service that was signed for
-		if within(s.sup.host.Clock, killPatience, program.process.Done()) {
-			program.output.drain(s.sup.host.Clock)
+		program.stop(s.sup.clock) // whatever it is, it is not the service that was signed for
+		if within(s.sup.clock, killPatience, program.process.Done()) {
+			program.output.drain(s.sup.clock)
 			s.report(program, "it broke the protocol: "+string(program.breach.reason))
 		}
 	case <-ctx.Done():
 		over()
-		program.stop(s.sup.host.Clock)
+		program.stop(s.sup.clock)
 	}
 }
 
@@ -219,7 +219,7 @@ func (s *service) exited(program *program) {
 	if program.group.Exceeded() {
 		detail += ": over the memory of a bundle"
 	}
-	program.output.drain(s.sup.host.Clock)
+	program.output.drain(s.sup.clock)
 	if exit.OK() {
 		s.fail(health.Exited, detail)
 		return
@@ -249,7 +249,7 @@ func (s *service) report(program *program, how string) {
 	s.sup.mu.Lock()
 	spec, restarts := s.spec, s.restarts
 	s.sup.mu.Unlock()
-	s.sup.report(spec, program, how, restarts)
+	s.sup.launcher.report(spec, program, how, restarts)
 }
 
 // fail records that the service failed, and how.

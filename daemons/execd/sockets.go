@@ -11,6 +11,8 @@ import (
 
 	rpc "nexus/capnpgen/powers"
 	"nexus/daemons/convert"
+	"nexus/daemons/logclient"
+	"nexus/daemons/plat"
 	"nexus/daemons/vat"
 	"nexus/libupdates/powers"
 )
@@ -21,6 +23,8 @@ const socketPatience = 10 * time.Second
 // sockets are the listening sockets that initd sends for programs which are being started.
 type sockets struct {
 	holder *vat.Holding // initd's BundleSockets
+	clock  plat.Clock
+	log    *logclient.Log
 	vat.Tickets
 }
 
@@ -32,15 +36,26 @@ type endowment struct {
 	data      map[string]string // the paths of trees, by the variables that tell them
 }
 
-// endow asks initd for what a bundle gets that is about to be started. initd decides that, anew at each start.
-func (s *supervisor) endow(ctx context.Context, spec spec) (e endowment, err error) {
+// endow gets what a bundle is given that is about to be started.
+func (l *launcher) endow(ctx context.Context, spec spec) (e endowment, err error) {
 	if len(spec.powers) == 0 {
 		return e, nil
 	}
-	var trees string
-	ticket, arrived, forget := s.sockets.Expect(2 * powers.MaxSockets)
+	e, folder, err := l.sockets.open(ctx, spec)
+	if err == nil {
+		e.data, err = l.trees.open(ctx, spec, folder)
+	}
+	if err != nil {
+		e.close()
+	}
+	return e, err
+}
+
+// open asks initd for what a bundle gets, which decides that anew at each start. The bundle finds trees in the folder.
+func (s *sockets) open(ctx context.Context, spec spec) (e endowment, folder string, err error) {
+	ticket, arrived, forget := s.Expect(2 * powers.MaxSockets)
 	defer forget()
-	err = s.sockets.holder.Call(ctx, func(client capnp.Client) error {
+	err = s.holder.Call(ctx, func(client capnp.Client) error {
 		answer, release := rpc.BundleSockets(client).Open(ctx, func(p rpc.BundleSockets_open_Params) error {
 			p.SetUser(spec.user)
 			return errors.Join(p.SetBundle(spec.name), p.SetPublisher(spec.publisher), p.SetTicket(ticket),
@@ -57,22 +72,16 @@ func (s *supervisor) endow(ctx context.Context, spec spec) (e endowment, err err
 		if e.state, err = res.State(); err != nil {
 			return err
 		}
-		trees, err = res.Trees()
+		folder, err = res.Trees()
 		return err
 	})
 	if err == nil {
-		e.listening, err = s.awaitSockets(ctx, len(spec.sockets()), arrived)
+		e.listening, err = s.await(ctx, len(spec.sockets()), arrived)
 	}
 	if err == nil {
-		e.devices, err = s.awaitSockets(ctx, len(spec.devices()), arrived)
+		e.devices, err = s.await(ctx, len(spec.devices()), arrived)
 	}
-	if err == nil {
-		e.data, err = s.openData(ctx, spec, trees)
-	}
-	if err != nil {
-		e.close()
-	}
-	return e, err
+	return e, folder, err
 }
 
 // close closes execd's copies.
@@ -83,13 +92,13 @@ func (e endowment) close() {
 
 // stillGiven reports whether a program of a bundle that runs has what initd would give it now. Without an answer it
 // does not: a new start gets what it is due.
-func (s *supervisor) stillGiven(ctx context.Context, spec spec) (same bool) {
+func (s *sockets) stillGiven(ctx context.Context, spec spec) (same bool) {
 	if len(spec.powers) == 0 {
 		return true
 	}
 	ctx, cancel := context.WithTimeout(ctx, socketPatience)
 	defer cancel()
-	err := s.sockets.holder.Call(ctx, func(client capnp.Client) error {
+	err := s.holder.Call(ctx, func(client capnp.Client) error {
 		answer, release := rpc.BundleSockets(client).Holds(ctx, func(p rpc.BundleSockets_holds_Params) error {
 			p.SetUser(spec.user)
 			return errors.Join(p.SetBundle(spec.name), p.SetPublisher(spec.publisher), p.SetSet(spec.set),
@@ -106,9 +115,9 @@ func (s *supervisor) stillGiven(ctx context.Context, spec spec) (same bool) {
 	return same
 }
 
-// awaitSockets takes as many sockets as initd has sent.
-func (s *supervisor) awaitSockets(ctx context.Context, n int, arrived <-chan *os.File) (all files, err error) {
-	late := s.host.Clock.After(socketPatience)
+// await takes as many sockets as initd has sent.
+func (s *sockets) await(ctx context.Context, n int, arrived <-chan *os.File) (all files, err error) {
+	late := s.clock.After(socketPatience)
 	for range n {
 		select {
 		case socket := <-arrived:
@@ -130,11 +139,11 @@ func (s spec) sockets() []powers.Power { return powers.Of(powers.ListenTCP, s.po
 // devices are the powers by which it is handed devices, which follow its sockets.
 func (s spec) devices() []powers.Power { return powers.Of(powers.Device, s.powers) }
 
-// keepSockets has initd close the sockets that no bundle of a publication asks for.
-func (s *supervisor) keepSockets(ctx context.Context, p publication) {
+// keep has initd close the sockets that no bundle of a publication asks for.
+func (s *sockets) keep(ctx context.Context, p publication) {
 	ctx, cancel := context.WithTimeout(ctx, socketPatience)
 	defer cancel()
-	err := s.sockets.holder.Call(ctx, func(client capnp.Client) error {
+	err := s.holder.Call(ctx, func(client capnp.Client) error {
 		answer, release := rpc.BundleSockets(client).Keep(ctx, func(k rpc.BundleSockets_keep_Params) error {
 			return vat.SetTexts(k.NewPowers, p.powers())
 		})

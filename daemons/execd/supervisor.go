@@ -3,7 +3,6 @@ package execd
 import (
 	"context"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"capnproto.org/go/capnp/v3"
@@ -13,30 +12,29 @@ import (
 	"nexus/daemons/logclient"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
-	"nexus/libupdates/durable"
 )
 
-// A supervisor runs the services of the current publication.
-type supervisor struct {
-	host       plat.Host
+// means are what the supervisors of the system and of all apps share.
+type means struct {
+	clock      plat.Clock
 	log        *logclient.Log
-	settle     time.Duration
-	groups     *plat.Groups   // nil: the machine has none for bundles
-	verity     durable.Verity // the kernel's, by which it verifies payloads
+	settle     time.Duration   // how long a plain program runs until it counts as healthy
+	lasting    context.Context // ends with the daemon
 	bundles    *vat.Holding
-	sinks      *vat.Holding
 	registrars *vat.Holding
-	introducer *vat.Holding
+	introducer *introducer
 	forwarder  *forwarder
 	sockets    *sockets
 	trees      *trees
-	runs       *atomic.Uint64  // how many programs were started on demand
-	changed    *vat.Notifier   // something about the publication or a service
-	loading    chan struct{}   // a token for each payload that is being loaded
-	starting   chan struct{}   // a token for each program that is being started, its payload loaded
-	running    sync.WaitGroup  // the services, of earlier publications as well
-	life       context.Context // the daemon's
-	apps       *appRuns        // those of packages of apps; nil for one of them
+	launcher   *launcher
+}
+
+// A supervisor runs the services of the current publication.
+type supervisor struct {
+	*means
+	apps    *appRuns       // those of packages of apps; nil for one of them
+	changed *vat.Notifier  // something about the publication or a service
+	running sync.WaitGroup // the services, of earlier publications as well
 
 	mu       sync.Mutex
 	current  publication

@@ -176,19 +176,19 @@ func runFrom(t *testing.T, name string, spec spec, v durable.Verity, moments *sw
 	defer used.Close()
 	holding := vat.NewHolding("BundleMgr")
 	holding.Renew(used)
-	s := &supervisor{
-		host: plat.Host{Clock: plat.RealClock{},
+	clock, log := plat.RealClock{}, logclient.New("test", vat.NewHolding("LogSink"))
+	l := &launcher{
+		host: plat.Host{Clock: clock,
 			Spawner: momentousSpawner{spawner: plat.NewSpawner(), moment: moments.passes}},
-		log: logclient.New("test", vat.NewHolding("LogSink")), verity: v, bundles: holding,
-		forwarder: newForwarder(nil), loading: make(chan struct{}, 1),
-		starting: make(chan struct{}, 1), changed: vat.NewNotifier(),
+		log: log, payloads: newPayloads(holding, clock, v), forwarder: newForwarder(nil),
+		starting: make(chan struct{}, 1),
 	}
-	program, err := s.start(context.Background(), spec, spec.name, moments.passes)
+	program, err := l.start(context.Background(), spec, spec.name, moments.passes)
 	if err != nil {
 		return plat.Exit{}, err
 	}
 	<-program.process.Done()
-	s.dismiss(spec, program)
+	(&supervisor{means: &means{clock: clock, log: log}, changed: vat.NewNotifier()}).dismiss(spec, program)
 	return program.process.Exit(), nil
 }
 

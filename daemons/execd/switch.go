@@ -13,7 +13,7 @@ import (
 // switchTo makes another publication the current one. Services that are the same in both, and healthy, go on running;
 // the others end, each once its successor is ready to start.
 func (s *supervisor) switchTo(ctx context.Context, p publication) {
-	s.prepareData(ctx, p)
+	s.trees.prepare(ctx, p)
 	holds := s.holding(ctx, p)
 	var started, ended []*service
 	s.change(func() { started, ended = s.succeed(ctx, p, holds) })
@@ -49,7 +49,7 @@ func (s *supervisor) holding(ctx context.Context, p publication) map[*service]bo
 	for _, next := range p.services() {
 		i := slices.IndexFunc(services, func(other *service) bool { return other.spec.same(next) })
 		if i >= 0 {
-			holds[services[i]] = s.stillGiven(ctx, next)
+			holds[services[i]] = s.sockets.stillGiven(ctx, next)
 		}
 	}
 	return holds

@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"nexus/daemons/blob"
+	"nexus/daemons/logclient"
 	"nexus/daemons/vat"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/powers"
@@ -19,6 +20,9 @@ import (
 // trees are the trees of data bundles, unpacked into a folder where programs read them. A tree is verified as it is
 // unpacked, and none is kept for another instance of execd, or another boot.
 type trees struct {
+	payloads *payloads
+	log      *logclient.Log
+
 	root  *os.Root
 	using chan struct{}
 	ready map[string]bool // names of those that are complete; guarded by a token in using
@@ -26,12 +30,12 @@ type trees struct {
 }
 
 // treesOf takes the folder from the endowments, and empties it.
-func treesOf(ctx context.Context, b *vat.Endowments) (*trees, error) {
+func treesOf(ctx context.Context, b *vat.Endowments, payloads *payloads, log *logclient.Log) (*trees, error) {
 	root, err := b.Dir(ctx, "trees")
 	if err != nil {
 		return nil, err
 	}
-	t := &trees{root: root, using: make(chan struct{}, 1), ready: map[string]bool{}}
+	t := &trees{payloads: payloads, log: log, root: root, using: make(chan struct{}, 1), ready: map[string]bool{}}
 	return t, t.keep(nil)
 }
 
@@ -72,9 +76,9 @@ func (t *trees) begin(ctx context.Context) (done func(), err error) {
 // treeName is the name of a tree in the folder.
 func treeName(data spec) string { return nxs.Digest(data.digest).String() }
 
-// openData makes sure that what a bundle reads is there, and returns the paths, for programs that find the folder at
+// open makes sure that what a bundle reads is there, and returns the paths, for programs that find the folder at
 // that one.
-func (s *supervisor) openData(ctx context.Context, spec spec, folder string) (paths map[string]string, err error) {
+func (t *trees) open(ctx context.Context, spec spec, folder string) (paths map[string]string, err error) {
 	paths = map[string]string{}
 	for _, power := range powers.Of(powers.Data, spec.powers) {
 		data, there := spec.data[power.Name]
@@ -82,7 +86,7 @@ func (s *supervisor) openData(ctx context.Context, spec spec, folder string) (pa
 			return nil, refusal.New(refusal.NoSuchData, "%s asks for %s, and %s is not a data bundle of the set",
 				spec.name, power, power.Name)
 		}
-		if err := s.openTree(ctx, data); err != nil {
+		if err := t.openTree(ctx, data); err != nil {
 			return nil, err
 		}
 		paths[power.Variable()] = filepath.Join(folder, treeName(data))
@@ -91,27 +95,27 @@ func (s *supervisor) openData(ctx context.Context, spec spec, folder string) (pa
 }
 
 // openTree unpacks a tree, unless it is there.
-func (s *supervisor) openTree(ctx context.Context, data spec) error {
-	done, err := s.trees.begin(ctx)
+func (t *trees) openTree(ctx context.Context, data spec) error {
+	done, err := t.begin(ctx)
 	if err != nil {
 		return err
 	}
 	defer done()
 	name := treeName(data)
-	if s.trees.ready[name] {
+	if t.ready[name] {
 		return nil
 	}
-	err = s.read(ctx, data.name, func(_ *os.File, read blob.ReadFunc) error {
-		return s.trees.unpack(ctx, data, read)
+	err = t.payloads.read(ctx, data.name, func(_ *os.File, read blob.ReadFunc) error {
+		return t.unpack(ctx, data, read)
 	})
 	switch {
 	case err == nil:
-		s.trees.ready[name] = true
+		t.ready[name] = true
 		return nil
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		err = refusal.New(refusal.NoSpace, "there is no space to unpack the data of %s", data.name)
 	}
-	return errors.Join(err, s.trees.root.RemoveAll(name))
+	return errors.Join(err, t.root.RemoveAll(name))
 }
 
 // unpack unpacks a tree, from its beginning.
@@ -131,21 +135,21 @@ func (t *trees) unpack(ctx context.Context, data spec, read blob.ReadFunc) error
 	return blob.Unpack(ctx, data.entry(), read, into)
 }
 
-// prepareData unpacks what the services of a publication read. A tree that cannot be unpacked is tried again, and
+// prepare unpacks what the services of a publication read. A tree that cannot be unpacked is tried again, and
 // reported, when its reader is started.
-func (s *supervisor) prepareData(ctx context.Context, p publication) {
+func (t *trees) prepare(ctx context.Context, p publication) {
 	for _, service := range p.services() {
 		for _, data := range service.data {
-			if err := s.openTree(ctx, data); err != nil && ctx.Err() == nil {
-				s.log.Warn("data is not unpacked yet", "bundle", data.name, "error", strings.TrimSpace(err.Error()))
+			if err := t.openTree(ctx, data); err != nil && ctx.Err() == nil {
+				t.log.Warn("data is not unpacked yet", "bundle", data.name, "error", strings.TrimSpace(err.Error()))
 			}
 		}
 	}
 }
 
-// tidyTrees removes what neither this publication, with its apps, nor the one before reads: a rollback finds its trees.
-func (s *supervisor) tidyTrees(ctx context.Context, p publication) {
-	done, err := s.trees.begin(ctx)
+// tidy removes what neither this publication, with its apps, nor the one before reads: a rollback finds its trees.
+func (t *trees) tidy(ctx context.Context, p publication) {
+	done, err := t.begin(ctx)
 	if err != nil {
 		return
 	}
@@ -156,8 +160,8 @@ func (s *supervisor) tidyTrees(ctx context.Context, p publication) {
 			wanted = append(wanted, treeName(data))
 		}
 	}
-	if err := s.trees.keep(append(wanted, s.trees.kept...)); err != nil {
-		s.log.Warn("cannot remove the data of earlier sets", "error", err)
+	if err := t.keep(append(wanted, t.kept...)); err != nil {
+		t.log.Warn("cannot remove the data of earlier sets", "error", err)
 	}
-	s.trees.kept = wanted
+	t.kept = wanted
 }

@@ -41,8 +41,8 @@ func reader(signed []byte) spec {
 	return s
 }
 
-// shelf is a supervisor with a folder for trees, and where that is.
-func shelf(t *testing.T, served []byte) (*supervisor, string) {
+// shelf returns trees, and their folder.
+func shelf(t *testing.T, served []byte) (*trees, string) {
 	t.Helper()
 	dir := t.TempDir()
 	root, err := os.OpenRoot(dir)
@@ -50,10 +50,10 @@ func shelf(t *testing.T, served []byte) (*supervisor, string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { root.Close() })
-	return &supervisor{
-		bundles: provided(t, served), loading: make(chan struct{}, 1), host: plat.Host{Clock: plat.RealClock{}},
-		trees: &trees{root: root, using: make(chan struct{}, 1), ready: map[string]bool{}},
-		log:   logclient.New("test", vat.NewHolding("LogSink")),
+	return &trees{
+		payloads: newPayloads(provided(t, served), plat.RealClock{}, nil),
+		log:      logclient.New("test", vat.NewHolding("LogSink")),
+		root:     root, using: make(chan struct{}, 1), ready: map[string]bool{},
 	}, dir
 }
 
@@ -83,7 +83,7 @@ func TestOpenData(t *testing.T) {
 	} {
 		s, dir := shelf(t, c.served)
 		web := reader(c.signed)
-		paths, err := s.openData(t.Context(), web, "/seen")
+		paths, err := s.open(t.Context(), web, "/seen")
 		if refusal.Of(err) != c.want {
 			t.Errorf("%s: got %v, want %q", name, err, c.want)
 		}
@@ -112,8 +112,8 @@ func TestNoSuchData(t *testing.T) {
 	web := reader(nil)
 	web.powers = []string{"data:site", "data:missing"}
 	web.takeData(map[string]spec{"site": web.data["site"]})
-	s.trees.ready[treeName(web.data["site"])] = true
-	_, err := s.openData(t.Context(), web, "/seen")
+	s.ready[treeName(web.data["site"])] = true
+	_, err := s.open(t.Context(), web, "/seen")
 	if refusal.Of(err) != refusal.NoSuchData || !strings.Contains(err.Error(), "web asks for data:missing") {
 		t.Errorf("got %v", err)
 	}
@@ -127,7 +127,7 @@ func TestNoSuchData(t *testing.T) {
 func TestTreesAreKeptForARollback(t *testing.T) {
 	one, two, three := packed(t, "one"), packed(t, "two"), packed(t, "three")
 	s, dir := shelf(t, one)
-	if err := errors.Join(os.WriteFile(filepath.Join(dir, "stray"), nil, 0o600), s.trees.keep(nil)); err != nil {
+	if err := errors.Join(os.WriteFile(filepath.Join(dir, "stray"), nil, 0o600), s.keep(nil)); err != nil {
 		t.Fatal(err)
 	}
 	names := map[string]string{nxs.Sum(one).String(): "one", nxs.Sum(two).String(): "two",
@@ -139,14 +139,14 @@ func TestTreesAreKeptForARollback(t *testing.T) {
 		{one, []string{"one"}}, {two, []string{"one", "two"}}, {one, []string{"one", "two"}},
 		{three, []string{"one", "three"}}, {three, []string{"three"}}, {nil, []string{"three"}}, {nil, nil},
 	} {
-		s.bundles = provided(t, step.site)
+		s.payloads.bundles = provided(t, step.site)
 		var p publication
 		if step.site != nil {
 			p.bundles = []spec{reader(step.site)}
 			p.bundles[0].abilities = []string{nxb.AbilityService}
 		}
-		s.tidyTrees(t.Context(), p)
-		s.prepareData(t.Context(), p)
+		s.tidy(t.Context(), p)
+		s.prepare(t.Context(), p)
 		var got []string
 		for _, name := range entriesOf(t, dir) {
 			got = append(got, names[name])
@@ -165,7 +165,7 @@ func TestTreeIsReadOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer program.Close()
-	c := (&supervisor{}).confinement(reader(nil), program,
+	c := confinement(reader(nil), program,
 		endowment{data: map[string]string{"NEXUS_DATA_SITE": "/seen/site"}})
 	if rule := (plat.PathRule{Path: "/seen/site", Access: plat.Read}); !slices.Contains(c.Paths, rule) {
 		t.Errorf("got %v, want %v among them", c.Paths, rule)

@@ -152,7 +152,7 @@ func (h *healthServer) App(_ context.Context, call exec.ServiceHealth_app) error
 
 // awaitNews waits briefly until there is another revision than the known one.
 func (s *supervisor) awaitNews(ctx context.Context, known uint64) error {
-	late := s.host.Clock.After(answerEvery)
+	late := s.clock.After(answerEvery)
 	for {
 		next := s.changed.Next()
 		s.mu.Lock()
