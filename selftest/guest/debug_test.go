@@ -12,7 +12,7 @@ import (
 
 // A machine with a debugger starts when that says so, however late, and is not reset for being late.
 func TestDebuggerLetsAMachineGo(t *testing.T) {
-	each(t, func(t *testing.T, m qemu.Machine) {
+	eachInTurn(t, func(t *testing.T, m qemu.Machine) { // the debugger's address is fixed
 		m.Debug, m.Wake = true, 1
 		r := up(t, m)
 		gdb := attach(t)

@@ -31,8 +31,16 @@ func guests(t *testing.T) []string {
 	return list
 }
 
-// each runs a test in every guest.
+// each runs a test in all guests at once.
 func each(t *testing.T, f func(t *testing.T, m qemu.Machine)) {
+	eachInTurn(t, func(t *testing.T, m qemu.Machine) {
+		t.Parallel()
+		f(t, m)
+	})
+}
+
+// eachInTurn runs a test in every guest, for what only one can have at a time.
+func eachInTurn(t *testing.T, f func(t *testing.T, m qemu.Machine)) {
 	for _, arch := range guests(t) {
 		t.Run(arch, func(t *testing.T) { f(t, machineOf(t, arch)) })
 	}

@@ -20,7 +20,7 @@ var (
 	again  = flag.String("again", "", "look at a recording that was kept, instead of a new one")
 )
 
-// inGuests runs a test for each architecture that `make guest-image` has prepared. A failure keeps the folder.
+// inGuests runs a test for all architectures that `make guest-image` has prepared, at once. A failure keeps the folder.
 func inGuests(t *testing.T, test func(t *testing.T, d *device, work string)) {
 	list := strings.Fields(os.Getenv("NEXUS_GUESTS"))
 	if len(list) == 0 {
@@ -28,6 +28,7 @@ func inGuests(t *testing.T, test func(t *testing.T, d *device, work string)) {
 	}
 	for _, arch := range list {
 		t.Run(arch, func(t *testing.T) {
+			t.Parallel()
 			work, err := os.MkdirTemp("", "nexus-powercut-")
 			kit.Must(t, err)
 			t.Cleanup(func() {
