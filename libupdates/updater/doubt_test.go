@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"nexus/libupdates/bootctl"
+	"nexus/libupdates/durable"
 	"nexus/libupdates/refusal"
 )
 
@@ -80,4 +81,57 @@ func TestASlotThatCouldNotBeReadIsReadAgain(t *testing.T) {
 			t.Errorf("operation %d from the end failed: the first stage is still there: %v", fromEnd, err)
 		}
 	}
+}
+
+// TestARefusalAfterAFailedStage has a second stage take the place of the first on the disk and then fail, because the
+// record cannot be stored or because one of its last operations fails. The record drops the first stage at once, on the
+// medium too if that works again, so a switch to it is refused and changes nothing.
+func TestARefusalAfterAFailedStage(t *testing.T) {
+	dropped := 0
+	for fromEnd := range 12 {
+		for name, broken := range map[string]medium{"sound": {}, "failing": {fail: true}, "unsynced": {failSync: true}} {
+			d := newDevice(t)
+			must(t, d.put(t, "1.0.0"))
+			first := d.Record().StageSerial
+			twin := d.reopened(t, d.disk.Clone())
+			before := len(twin.disk.Ops())
+			must(t, twin.put(t, "1.1.0"))
+
+			d.disk.FailAt(len(twin.disk.Ops())-before-fromEnd, syscall.EIO)
+			d.medium.fail, d.medium.failSync = broken.fail, broken.failSync
+			if d.put(t, "1.1.0") == nil {
+				continue
+			}
+			d.medium.fail, d.medium.failSync = false, false
+			left := d.Record()
+			if stored := d.stored(t); name == "sound" && stored.Staged != left.Staged {
+				t.Errorf("operation %d from the end failed: %+v is staged, %+v is stored", fromEnd, left.Staged,
+					stored.Staged)
+			}
+			err := d.Switch(t.Context(), first)
+			after := d.Record()
+			switch {
+			case err == nil && left.Staged.Version == "1.0.0":
+			case refusal.Of(err) == refusal.Stale && left.Staged.IsEmpty() && after.Staged.IsEmpty():
+				dropped++
+			default:
+				t.Errorf("operation %d from the end failed, the medium is %s: %v; staged was %+v, is %+v", fromEnd, name,
+					err, left.Staged, after.Staged)
+			}
+		}
+	}
+	if dropped < 3 {
+		t.Errorf("the first stage was dropped %d times", dropped)
+	}
+}
+
+// stored is the record that a start would read.
+func (d *device) stored(t *testing.T) bootctl.Record {
+	t.Helper()
+	cell, err := durable.OpenCell(d.medium)
+	must(t, err)
+	raw, _ := cell.Load()
+	r, err := bootctl.Decode(raw)
+	must(t, err)
+	return r
 }

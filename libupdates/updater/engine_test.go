@@ -82,13 +82,16 @@ func TestWhatNoLongerVerifiesIsNotPublished(t *testing.T) {
 	}
 }
 
-// TestQuarantinedSetWritesNothing stages again what was rolled back, over another set that is staged.
+// TestQuarantinedSetWritesNothing stages again what was rolled back and is not on the disk any more, over another set
+// that is staged.
 func TestQuarantinedSetWritesNothing(t *testing.T) {
 	d := newDevice(t)
-	must(t, d.put(t, "1.0.0"))
-	must(t, d.Switch(t.Context(), d.Record().StageSerial))
-	must(t, d.Rollback(t.Context()))
-	must(t, d.put(t, "1.1.0"))
+	for _, version := range []string{"1.0.0", "1.1.0"} {
+		must(t, d.put(t, version))
+		must(t, d.Switch(t.Context(), d.Record().StageSerial))
+		must(t, d.Rollback(t.Context()))
+	}
+	must(t, d.put(t, "1.2.0"))
 	before, onDisk, changes := d.Record(), d.ledger.slots.content(bootctl.B), len(d.disk.Changes())
 	if err := d.put(t, "1.0.0"); refusal.Of(err) != refusal.Quarantined {
 		t.Errorf("got %v, want %s", err, refusal.Quarantined)

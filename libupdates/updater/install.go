@@ -48,6 +48,7 @@ func (in *intake) install(ctx context.Context, archive arrival, terms Terms,
 	progress Progress) (what Audit, serial uint64, err error) {
 	what = Audit{Slot: in.ledger.Record().Standby()}
 	var set bootctl.Content
+	verified := false // then it takes the place of what was staged
 	data := &dataCheck{}
 	err = archive(ctx, bootctl.Staged, slots.StageOptions{
 		Roots: in.rootsFor(ctx),
@@ -65,10 +66,12 @@ func (in *intake) install(ctx context.Context, archive arrival, terms Terms,
 		},
 		AdmitBundle: data.admit,
 		Verified: func() error {
-			if err := data.check(); err != nil {
-				return err
+			err := data.check()
+			if err == nil {
+				err = in.ledger.Record().Admit(set)
 			}
-			return in.ledger.Record().Admit(set)
+			verified = err == nil
+			return err
 		},
 		Progress: func(now slots.Progress) {
 			what.Reused = now.Reused
@@ -76,10 +79,12 @@ func (in *intake) install(ctx context.Context, archive arrival, terms Terms,
 		},
 	})
 	in.slots.touched()
-	if err != nil {
-		return what, 0, err
+	if err == nil {
+		serial, err = in.recordStage(ctx, set)
 	}
-	serial, err = in.recordStage(ctx, set)
+	if err != nil && verified {
+		in.ledger.superseded()
+	}
 	return what, serial, err
 }
 

@@ -115,7 +115,27 @@ func (l *ledger) agree() error {
 	return l.change(func(r bootctl.Record) (bootctl.Record, error) { return r, nil })
 }
 
-// show makes a durable record the visible one.
+// superseded drops a staged set that is gone because a stage took its place and then failed. The record shows that even
+// if it cannot be stored now: a start would find the same, and the next step stores it.
+func (l *ledger) superseded() {
+	l.steps.Lock()
+	defer l.steps.Unlock()
+	r := l.Record()
+	seen, _, err := l.seen()
+	if err == nil && seen.Staged == r.Staged {
+		return
+	}
+	if err == nil {
+		r.Staged = seen.Staged
+		l.show(r)
+		err = l.save(r)
+	}
+	if err != nil {
+		l.log.Warn("cannot record what is staged after a stage that failed", "error", err)
+	}
+}
+
+// show makes a record the visible one. It is durable already, unless it only drops a set that is gone.
 func (l *ledger) show(r bootctl.Record) {
 	l.mu.Lock()
 	l.record = r
