@@ -33,13 +33,15 @@ func (t trial) run(ctx context.Context, s suite, overlay string) (finding, error
 	if s.run != "" {
 		args = append(args, "-run", s.run)
 	}
+	// as make has it: the daemons are static, and confined as static programs
+	env := append(os.Environ(), "CGO_ENABLED=0")
 	if overlay != "" {
-		args = append(args, "-failfast", "-overlay", overlay)
+		args = append(args, "-failfast", "-count=1")
+		// in the environment, so that the programs which a test builds have the fault as well
+		env = append(env, fmt.Sprintf("GOFLAGS=%s '-overlay=%s'", os.Getenv("GOFLAGS"), overlay))
 	}
 	cmd := exec.CommandContext(ctx, "go", append(args, strings.Fields(s.packages)...)...)
-	cmd.Dir = t.module
-	// as make has it: the daemons are static, and confined as static programs
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	cmd.Dir, cmd.Env = t.module, env
 	cmd.WaitDelay = 10 * time.Second
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
