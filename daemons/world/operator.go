@@ -28,6 +28,15 @@ type Operator struct {
 	w    *World
 	conn *vat.Conn
 	cap  operator.Operator
+	app  string // the package whose operator it is; empty: the system
+}
+
+// App returns the operator of a package of apps, on the same connection: what it asks, stages and rolls back is the
+// package, which need not exist. The empty name is the system.
+func (o *Operator) App(name string) *Operator {
+	app := *o
+	app.app = name
+	return &app
 }
 
 // Operator connects to the control socket.
@@ -102,6 +111,11 @@ func (o *Operator) again(ctx context.Context, do func(context.Context) error) er
 
 // Updated returns the facet that stages and switches, which the caller releases.
 func (o *Operator) Updated(ctx context.Context) (update.Updated, error) {
+	if o.app != "" {
+		updated, recovery, err := o.open(ctx)
+		recovery.Release()
+		return updated, err
+	}
 	answer, release := o.cap.Updated(ctx, nil)
 	defer release()
 	res, err := answer.Struct()
@@ -109,6 +123,33 @@ func (o *Operator) Updated(ctx context.Context) (update.Updated, error) {
 		return update.Updated{}, err
 	}
 	return res.Updated().AddRef(), nil
+}
+
+// open returns the facets of the package, which the caller releases.
+func (o *Operator) open(ctx context.Context) (update.Updated, update.UpdateRecovery, error) {
+	apps, releaseApps := o.cap.Apps(ctx, nil)
+	defer releaseApps()
+	answer, release := apps.Installer().Open(ctx,
+		func(p update.AppInstaller_open_Params) error { return p.SetName(o.app) })
+	defer release()
+	res, err := convert.Outcome(answer.Struct())
+	if err != nil {
+		return update.Updated{}, update.UpdateRecovery{}, err
+	}
+	return res.Updated().AddRef(), res.Recovery().AddRef(), nil
+}
+
+// Uninstall uninstalls the package, without retries. All of its bundles have to be named.
+func (o *Operator) Uninstall(bundles ...string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	apps, releaseApps := o.cap.Apps(ctx, nil)
+	defer releaseApps()
+	answer, release := apps.Installer().Uninstall(ctx,
+		func(p update.AppInstaller_uninstall_Params) error { return vat.SetTexts(p.NewNames, bundles) })
+	defer release()
+	_, err := convert.Outcome(answer.Struct())
+	return err
 }
 
 // A State is the status as tests ask for it.
@@ -149,23 +190,40 @@ func (o *Operator) Services(ctx context.Context) (all []string, err error) {
 // look is how long a query may take before the clock is wound and it is repeated.
 const look = 100 * time.Millisecond
 
-// State queries the status once. It fails while updated is down.
+// State queries the status once. It fails while updated is down. A package that does not exist has an empty one.
 func (o *Operator) State() (s State, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), look)
 	defer cancel()
-	answer, release := o.cap.Status(ctx, nil)
-	defer release()
-	res, err := answer.Struct()
+	facet, err := o.status(ctx)
 	if err != nil {
 		return s, err
 	}
-	status, err := updateclient.Get(ctx, res.Status())
+	defer facet.Release()
+	status, err := updateclient.Get(ctx, facet)
+	if o.app != "" && refusal.Of(convert.Excepted(err)) == refusal.UnknownApp {
+		return s, nil
+	}
 	s = State{Status: status, Versions: [2]string{status.Slots[0].Version, status.Slots[1].Version},
 		Next: status.Slots[2].Version, Quarantine: len(status.Quarantine)}
 	if status.LastRollback != nil {
 		s.Rollback = string(status.LastRollback.Reason)
 	}
 	return s, err
+}
+
+// status returns the facet that has the status, which the caller releases.
+func (o *Operator) status(ctx context.Context) (update.UpdateStatus, error) {
+	if o.app != "" {
+		updated, err := o.Updated(ctx)
+		return update.UpdateStatus(updated), err
+	}
+	answer, release := o.cap.Status(ctx, nil)
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return update.UpdateStatus{}, err
+	}
+	return res.Status().AddRef(), nil
 }
 
 // AwaitState queries the status until wanted accepts it, even across restarts of updated. It winds the clock by step
@@ -381,6 +439,15 @@ func (o *Operator) EndStage() (ended bool, err error) {
 func (o *Operator) recover(ask func(context.Context, update.UpdateRecovery) error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
+	if o.app != "" {
+		updated, recovery, err := o.open(ctx)
+		if err != nil {
+			return err
+		}
+		updated.Release()
+		defer recovery.Release()
+		return ask(ctx, recovery)
+	}
 	answer, release := o.cap.Recovery(ctx, nil)
 	defer release()
 	res, err := answer.Struct()

@@ -13,7 +13,7 @@ func worldFlows() []worldFlow {
 		_, err := newPerson(s).update(newer)
 		return err
 	}
-	return []worldFlow{
+	return append([]worldFlow{
 		{name: "stage", want: func(s *system) error { return newPerson(s).stage(newer) }},
 		{name: "discard", want: func(s *system) error {
 			p := newPerson(s)
@@ -57,7 +57,7 @@ func worldFlows() []worldFlow {
 			_, errUpdate := second.update(newest)
 			return errors.Join(err, errUpdate)
 		}},
-	}
+	}, appFlows()...)
 }
 
 // rollback waits for the verdict on a set that cannot become healthy.

@@ -30,6 +30,7 @@ var errLost = errors.New("the flow did not complete")
 // nothing dies, a person gives each command once.
 type person struct {
 	s        *system
+	app      string          // the package that it is about; empty: the system
 	o        *world.Operator // nil if there is no connection
 	deadline time.Time
 	knock    time.Duration // how long the next attempt to connect may take
@@ -56,7 +57,7 @@ func (p *person) ask(do func(*world.Operator) error) (answered bool, err error) 
 		p.knock = firstKnock
 		p.s.connected(p.o)
 	}
-	err = do(p.o)
+	err = do(p.o.App(p.app))
 	if err == nil || refusal.Of(err) != refusal.IO {
 		return true, err
 	}
@@ -96,7 +97,7 @@ func (p *person) stage(version string) error {
 		func(s world.State) bool { return refused != nil || holds(s, s.Staged, version) },
 		func(s world.State) {
 			answered, err := p.ask(func(o *world.Operator) error {
-				staged, err := o.Stage(p.s.archives[version])
+				staged, err := o.Stage(p.s.archives[p.app+version])
 				staged.Release()
 				return err
 			})
@@ -197,6 +198,9 @@ func worldSets(t testing.TB) map[string][]byte {
 	for _, version := range []string{factory, newer, newest, exiting, hanging, nextGood, withCore, exitingWithCore} {
 		archives[version] = worldSet(t, version)
 	}
+	for _, version := range []string{newer, newest, exiting} {
+		archives[app+version] = worldApp(t, version)
+	}
 	return archives
 }
 
@@ -205,26 +209,26 @@ const steady = "steady"
 
 // worldSet returns a set whose service has the version's nature.
 func worldSet(t testing.TB, version string) []byte {
-	program, native := "serve "+version, true
-	switch natureOf(version) {
-	case exits:
-		program, native = "exit 3", false
-	case hangs:
-		program = "start " + version
-	}
-	abilities := []string{nxb.AbilityService}
-	if native {
-		abilities = append(abilities, nxb.AbilityNative)
-	}
 	key := updatestest.Key(1)
 	bundles := []updatestest.Made{
-		updatestest.Bundle("hello", version, abilities, world.Program(program), key),
+		serviceOf("hello", version),
 		updatestest.Bundle("notes", version, nil, fmt.Appendf(nil, "notes of %s", version), key),
-		updatestest.Bundle(steady, factory, []string{nxb.AbilityService, nxb.AbilityNative},
-			world.Program("serve "+factory), key),
+		serviceOf(steady, factory),
 	}
 	if version == withCore || version == exitingWithCore {
 		bundles = append(bundles, updatestest.Bundle(nxs.CoreName, version, nil, world.Program("core "+version), key))
 	}
 	return updatestest.Archive(t, key, version, bundles...)
+}
+
+// serviceOf returns a service with the version's nature.
+func serviceOf(name, version string) updatestest.Made {
+	program, abilities := "serve "+version, []string{nxb.AbilityService, nxb.AbilityNative}
+	switch natureOf(version) {
+	case exits:
+		program, abilities = "exit 3", abilities[:1]
+	case hangs:
+		program = "start " + version
+	}
+	return updatestest.Bundle(name, version, abilities, world.Program(program), updatestest.Key(1))
 }

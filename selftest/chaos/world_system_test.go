@@ -12,14 +12,16 @@ import (
 	"nexus/daemons/vat"
 	"nexus/daemons/world"
 	"nexus/libupdates/updatestest"
+	"nexus/selftest/kit"
 )
 
 // A worldFlow is what operators do to a whole system.
 type worldFlow struct {
 	name  string
-	bad   bool // whether the set on trial must not be confirmed
-	twice bool // each command is given twice
-	core  bool // its sets carry a core, which starts everything again
+	bad   bool                // whether the set on trial must not be confirmed
+	twice bool                // each command is given twice
+	core  bool                // its sets carry a core, which starts everything again
+	first func(*system) error // brings the system to where the flow begins, undisturbed; nil: it begins with the boot
 	want  func(*system) error
 }
 
@@ -60,13 +62,14 @@ func (e edge) String() string { return fmt.Sprintf("%s:%s>%s#%d", e.facet, e.fro
 
 func (m mishap) String() string { return fmt.Sprintf("edge=%s,fate=%s", m.edge, m.fate) }
 
-// questions bounds the messages of one kind between an operator and updated that count as edges. Later ones repeat the
+// questions bounds the messages of one kind by which an operator asks for a state that count as edges. Later ones repeat the
 // same query while an operator waits, and their number depends on the machine.
 const questions = 60
 
 // counts reports whether faults are tried at this edge.
 func (e edge) counts() bool {
-	return e.number <= questions || (e.facet != "Operator" && e.facet != "UpdateStatus")
+	return e.number <= questions || !slices.Contains([]string{"Operator", "UpdateStatus", "AppInstaller", "ServiceWatch"},
+		e.facet)
 }
 
 // countBoot returns the number of messages before an operator connects.
@@ -115,7 +118,8 @@ type system struct {
 
 	mu        sync.Mutex
 	edges     []edge
-	quiet     bool // the flow has completed; later messages are not counted
+	counted   map[edge]int // messages by their kind, an edge without a number
+	quiet     bool         // the flow has not begun, or has completed: messages are not counted
 	fired     bool
 	down      bool              // initd died, and the system has not been started again
 	steady    *vat.Conn         // of the service that no set changes, at the first switch
@@ -127,19 +131,33 @@ type system struct {
 
 // newSystem boots a world with a confirmed factory set, and then starts to listen.
 func newSystem(t testing.TB, archives map[string][]byte, f worldFlow, plan *mishap) *system {
-	s := &system{w: world.New(t), archives: archives, flow: f, plan: plan, winding: make(chan struct{})}
+	s := &system{w: world.New(t), archives: archives, flow: f, plan: plan, counted: map[edge]int{},
+		quiet: f.first != nil, winding: make(chan struct{})}
 	t.Cleanup(func() { close(s.winding) })
 	s.w.Listen(s.tap)
+	s.w.TrustForApps(updatestest.Key(1).Public())
 	s.w.Start(s.archives[factory], updatestest.Key(1).Public())
 	t.Cleanup(s.leave)
+	if f.first != nil {
+		kit.Must(t, f.first(s))
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.quiet = false
+	}
 	return s
 }
 
 // tap counts the messages and triggers the mishap.
 func (s *system) tap(m world.Message) (deliver bool) {
-	e := edge{m.Facet, m.From, m.To, m.Number}
 	s.mu.Lock()
-	if !s.quiet && e.counts() {
+	if s.quiet {
+		s.mu.Unlock()
+		return true
+	}
+	e := edge{facet: m.Facet, from: m.From, to: m.To}
+	s.counted[e]++
+	e.number = s.counted[e]
+	if e.counts() {
 		s.edges = append(s.edges, e)
 	}
 	plan := s.plan
@@ -197,6 +215,20 @@ func (s *system) wind() {
 		select {
 		case <-s.winding:
 			return
+		case <-time.After(2 * time.Millisecond):
+		}
+	}
+}
+
+// whileWinding gives a command that waits for others, whose pauses have to end.
+func (s *system) whileWinding(do func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- s.twice(do) }()
+	for {
+		s.w.Clock.Wind(moment)
+		select {
+		case err := <-done:
+			return err
 		case <-time.After(2 * time.Millisecond):
 		}
 	}
