@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"nexus/libupdates/refusal"
+	"nexus/selftest/demo"
 )
 
 // What the systems of the matrix run, may be brought, and must leave.
@@ -17,8 +18,8 @@ const (
 	brokenVersion = "1.2.0"
 )
 
-// A stand is a point in an update. reach brings the system there, strikes, goes on as an operator does, and returns how
-// the operator's last command ended; judge wants what may come of that.
+// A stand is a point in an operation. reach brings the system there, strikes, goes on as an operator does, and returns
+// how the operator's last command ended; judge wants what may come of that.
 type stand struct {
 	name  string
 	reach func(r *crashRig, strike func()) verbEnd
@@ -34,8 +35,15 @@ var stands = []stand{
 	{"trial", atConsole(newVersion, "bundlemgrd: slot b active"), oldOrNew},
 	{"watch", underWatch, newStays},
 	{"rollback", atConsole(brokenVersion, "updated: audit op=rollback"), oldReturns},
-	{"install", midInstall, installedOrNot},
+	standOf("app-stage", appStep{"", "install", oldVersion, receivingApp}),
+	standOf("install", appStep{"", "install", oldVersion, "bundlemgrd: app " + demo.App}),
+	standOf("upgrade", appStep{oldVersion, "upgrade", newVersion, "bundlemgrd: app " + demo.App}),
+	standOf("app-rollback", appStep{oldVersion, "upgrade", brokenVersion, "updated: audit op=rollback app=" + demo.App}),
+	standOf("uninstall", appStep{oldVersion, "uninstall", "", ""}),
+	standOf("uninstalled", appStep{oldVersion, "uninstall", "", "updated: audit op=uninstall app=" + demo.App}),
 }
+
+func standOf(name string, a appStep) stand { return stand{name, a.reach, a.judge} }
 
 // beforeStage strikes, and the update begins at once.
 func beforeStage(r *crashRig, strike func()) verbEnd {

@@ -92,21 +92,7 @@ func (r *crashRig) isQuiet() bool {
 // history to name the same slot as the status.
 func (r *crashRig) wantWhole() {
 	r.t.Helper()
-	for slot, holds := range r.state.Slots {
-		have, err := filesBelow(r.at("system/" + slot))
-		if err != nil {
-			r.t.Fatal(err)
-		}
-		want := map[string][32]byte{}
-		if holds.SystemVersion != "" {
-			if want, err = filesOf(setFile(holds.SystemVersion)); err != nil {
-				r.t.Fatal(err)
-			}
-		}
-		if !maps.Equal(have, want) {
-			r.t.Errorf("slot %s does not hold exactly the files of %q", slot, holds.SystemVersion)
-		}
-	}
+	r.wantSlots("system", r.state, setFile)
 	var history []struct{ Op, Slot string }
 	if err := r.ask(&history, "history"); err != nil {
 		r.t.Fatal(err)
@@ -121,6 +107,26 @@ func (r *crashRig) wantWhole() {
 	if said != r.state.ActiveSlot {
 		r.t.Errorf("slot %s is active, and the history ends with the commit of %q: %+v", r.state.ActiveSlot, said,
 			history)
+	}
+}
+
+// wantSlots wants each slot of a place to hold exactly the files of the set that a status names, or none.
+func (r *crashRig) wantSlots(place string, state systemState, fileOf func(version string) string) {
+	r.t.Helper()
+	for slot, holds := range state.Slots {
+		have, err := filesBelow(r.at(filepath.Join(place, slot)))
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		want := map[string][32]byte{}
+		if holds.SystemVersion != "" {
+			if want, err = filesOf(fileOf(holds.SystemVersion)); err != nil {
+				r.t.Fatal(err)
+			}
+		}
+		if !maps.Equal(have, want) {
+			r.t.Errorf("slot %s of %s does not hold exactly the files of %q", slot, place, holds.SystemVersion)
+		}
 	}
 }
 
