@@ -79,8 +79,18 @@ func (p packageState) word() string {
 	switch {
 	case p.PendingSlot != nil:
 		return "on trial"
-	case p.Version == nil && p.StagedSlot != nil:
-		return "staged"
+	case p.Staging:
+		return p.runs() + ", being staged"
+	case p.StagedSlot != nil:
+		return p.runs() + ", " + orElse(p.slot(*p.StagedSlot).SystemVersion, "a set") + " staged"
+	default:
+		return p.runs()
+	}
+}
+
+// runs says how what runs of a package is.
+func (p packageState) runs() string {
+	switch {
 	case p.Version == nil:
 		return "not installed"
 	case !p.HealthOK:

@@ -120,6 +120,9 @@ func lost(err error) bool { return vat.Disconnected(err) || errors.Is(err, errGo
 // hint returns the advice for a reason, or "".
 func (t *target) hint(reason refusal.Reason) string {
 	nx := t.nx()
+	if hint := t.appHint(reason); t.app != "" && hint != "" {
+		return hint
+	}
 	switch reason {
 	case refusal.NotGranted:
 		return "whoever runs the system decides what it gives to whom: `nx up --share ROLE=PATH`"
@@ -161,6 +164,29 @@ func (t *target) hint(reason refusal.Reason) string {
 	default:
 		return ""
 	}
+}
+
+// appHint is hint for a command that is about an app, or "" if the advice is the same.
+func (t *target) appHint(reason refusal.Reason) string {
+	nx := t.nx()
+	switch reason {
+	case refusal.Disconnected:
+		return "what it was asked for may be done nevertheless: `" + nx + " apps` shows it"
+	case refusal.Downgrade:
+		return "`" + nx + " upgrade --downgrade FILE` goes down, where the device's policy allows it"
+	case refusal.Quarantined:
+		return "it was rolled back before, and stays out until its app is uninstalled"
+	case refusal.StageInProgress:
+		return "wait until it has ended, or end it with `" + nx + " discard --app " + t.app + "`"
+	case refusal.TrialInProgress:
+		return "wait for the verdict, see `" + nx + " apps` and `" + nx + " status`"
+	case refusal.UnknownApp:
+		return "`" + nx + " apps` shows what is installed"
+	case refusal.UntrustedPublisher:
+		return "if you trust its publisher: `" + nx + " trust add --role apps PUB`; a device with a root needs a new " +
+			"root (`" + nx + " trust update`)"
+	}
+	return ""
 }
 
 // start says how the system is started.

@@ -57,6 +57,7 @@ type installed struct {
 }
 
 func installApps(ctx context.Context, s *session, v intake) error {
+	s.in.app = "NAME" // until it is known
 	bring := sendApp
 	if inRegistry(v.file) {
 		bring = fetchApp
@@ -99,7 +100,7 @@ func sendApp(ctx context.Context, s *session, v intake) (*openedApp, staged, err
 	set, err := sendSet(ctx, file, s.in.progress(file.name), app.stage)
 	if err != nil {
 		app.done()
-		return nil, set, cannot(v.verb, file.name, s.in.advised(convert.Excepted(err)))
+		return nil, set, cannot(v.verb, file.name, err)
 	}
 	return app, set, nil
 }
@@ -127,24 +128,9 @@ func fetchApp(ctx context.Context, s *session, v intake) (app *openedApp, set st
 		}
 	}
 	if err != nil {
-		return nil, set, cannot(v.verb, v.file, s.in.advised(convert.Excepted(err)))
+		return nil, set, cannot(v.verb, v.file, err)
 	}
 	return app, set, nil
-}
-
-// advised adds to a refusal what to do about it, where that is not what one does for a set of the system.
-func (in *invocation) advised(err error) error {
-	f := &failure{text: refusal.DetailOf(err), reason: refusal.Of(err)}
-	switch f.reason {
-	case refusal.Downgrade:
-		f.hint = "`" + in.nx() + " upgrade --downgrade FILE` goes down, where the device's policy allows it"
-	case refusal.UntrustedPublisher:
-		f.hint = "if you trust its publisher: `" + in.nx() + " trust add --role apps PUB`; a device with a root needs " +
-			"a new root (`" + in.nx() + " trust update`)"
-	default:
-		return err
-	}
-	return f
 }
 
 // pastOf is a verb, to be followed by `ed`.
@@ -175,6 +161,7 @@ type openedApp struct {
 
 // openApp opens the package that a set is for, for a change of what is installed.
 func openApp(ctx context.Context, s *session, v intake, name string) (*openedApp, error) {
+	s.in.app = name
 	link, installer, done := direct(ctx, s, "apps", s.installer)
 	app := &openedApp{name: name, link: link, done: done}
 	err := app.check(ctx, installer, v)
@@ -190,6 +177,7 @@ func openApp(ctx context.Context, s *session, v intake, name string) (*openedApp
 
 // openStaged opens a package in which a set is staged, or may be.
 func openStaged(ctx context.Context, s *session, name string) (*openedApp, error) {
+	s.in.app = name
 	installer, done := s.installer(ctx)
 	app := &openedApp{name: name, done: done}
 	if err := app.open(ctx, installer, false); err != nil {
@@ -235,9 +223,11 @@ func (a *openedApp) open(ctx context.Context, installer update.AppInstaller, old
 	return nil
 }
 
-// stage begins a stage for the package.
+// stage begins a stage for the package, whose outcome is switched to as soon as it is staged.
 func (a *openedApp) stage(ctx context.Context, sizeBytes uint64, progress update.StageProgress) *updateclient.Sink {
-	return updateclient.StageSystem(ctx, a.updated, a.link, sizeBytes, progress)
+	sink := updateclient.StageSystem(ctx, a.updated, a.link, sizeBytes, progress)
+	sink.ThenSwitch()
+	return sink
 }
 
 // status returns the status of the package, of one instance of updated after another.

@@ -86,6 +86,7 @@ type target struct {
 	dir    string
 	socket string // of those the system shares; empty: the folder's own
 	remote remoteFlags
+	app    string // the package of apps that the command is about; empty: the system
 }
 
 // Run runs the command with the arguments that follow its name and returns the exit status: 0 done, 1 refused or

@@ -136,11 +136,16 @@ func (v *discardVerb) Run(ctx context.Context, in *invocation) error {
 
 // nothingToDiscard replaces the advice to stage a set, which is for who wants to switch to one.
 func (in *invocation) nothingToDiscard(err error) error {
-	if refused := convert.Excepted(err); refusal.Of(refused) == refusal.NothingStaged {
-		return &failure{text: refusal.DetailOf(refused), reason: refusal.NothingStaged,
-			hint: "`" + in.nx() + " status` shows what is staged"}
+	refused := convert.Excepted(err)
+	if refusal.Of(refused) != refusal.NothingStaged {
+		return err
 	}
-	return err
+	shows := " status"
+	if in.app != "" {
+		shows = " apps"
+	}
+	return &failure{text: refusal.DetailOf(refused), reason: refusal.NothingStaged,
+		hint: "`" + in.nx() + shows + "` shows what is staged"}
 }
 
 // place returns the facets of where sets are staged: of the system, or of a package of apps.

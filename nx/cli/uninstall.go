@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"nexus/capnpgen/update"
@@ -27,6 +28,7 @@ type uninstalled struct {
 func (v *uninstallVerb) Run(ctx context.Context, in *invocation) error {
 	ctx, cancel := patient(ctx)
 	defer cancel()
+	in.app = slices.Min(v.Names) // their package, if these are all of it
 	return in.with(ctx, func(s *session) error {
 		if err := uninstallApps(ctx, &s.facets, v.Names, v.KeepState); err != nil {
 			return cannot("uninstall", strings.Join(v.Names, " "), err)
