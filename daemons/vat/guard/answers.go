@@ -17,7 +17,7 @@ type answers struct {
 	bootstraps  int // not finished
 	returned    int // not finished
 	callBytes   int // of calls that have not returned
-	resultBytes int // of results that the peer has not finished
+	resultBytes int // of results that are not finished
 }
 
 // A stage is the state of an answer.
@@ -34,11 +34,11 @@ type answer struct {
 	id    uint32 // the library's id
 	wire  uint32 // the peer's id
 	stage stage
-	ours  bool // The guard answered it; the library does not know it.
+	ours  bool // The library does not know it: the guard has answered it, or finished it.
 	boot  bool // It is a bootstrap.
 
 	callBytes   int            // bytes of its call, until it returns
-	resultBytes int            // bytes of its results, until the peer finishes
+	resultBytes int            // bytes of its results, until it is finished
 	failed      bool           // It returned an exception.
 	places      []place        // the capabilities in its results
 	exports     []uint32       // our capabilities in its results, once for each reference

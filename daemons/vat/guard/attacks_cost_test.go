@@ -67,7 +67,7 @@ func floods() []attack {
 		{name: "bytes of answers never finished", reason: guard.AnswersUnfinished, short: stall, run: func(p *peer) {
 			p.drain()
 			for i := range uint32(guard.MaxAnswerBytes/largeSize + guard.MaxCalls) {
-				p.call(i, imported(served), large)
+				p.call(i, imported(served), laden)
 			}
 		}},
 		{name: "calls cancelled and never returned", reason: guard.NeverReturns, run: func(p *peer) {

@@ -137,3 +137,31 @@ func TestFinishWaitsForItsUsers(t *testing.T) {
 		}
 	}
 }
+
+// A large answer without capabilities is not kept until the peer finishes it: the peer may have more of them at once
+// than of others, and may still refer to each, until it does. A call on one fails, and its id is free afterwards.
+func TestLargeAnswersAreNotKept(t *testing.T) {
+	const many = uint32(guard.MaxAnswerBytes/largeSize + guard.MaxCalls)
+	conn, p, reasons := serve(t)
+	defer conn.Close()
+	defer p.socket.Close()
+	p.bootstrap()
+	returned := func(question uint32, target where, method uint16, caps ...with) {
+		t.Helper()
+		p.call(question, target, method, caps...)
+		if !p.hear(rpccp.Message_Which_return) {
+			t.Fatalf("call %d was not answered: %v", question, <-reasons)
+		}
+	}
+	for i := range many {
+		returned(i, imported(served), large)
+	}
+	returned(many, answered(0, 0), echo)
+	returned(many+1, imported(served), echo, inAnswer(1, 0))
+	for i := range many + 2 {
+		p.finish(i, true)
+	}
+	for i := range many {
+		returned(i, imported(served), large)
+	}
+}

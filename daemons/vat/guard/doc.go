@@ -12,6 +12,8 @@
 //   - Ids that are used again could crash the process. Each received capability therefore gets an import id of its
 //     own, and each question of the peer an answer id of its own. The price: two references to one remote object do
 //     not compare equal.
+//   - The library keeps each answer until the peer finishes it, and finishes its own questions a quarter of a second
+//     late. The guard finishes large answers without capabilities itself, as soon as they have returned.
 //   - A promised capability is passed as a hosted one, in both directions, and its Resolve goes no further. Calls then
 //     go through the vat that made the promise, which the protocol allows for vats that do not follow promises.
 //   - Capabilities in the parameters of our calls are released when the peer returns with releaseParamCaps, which the

@@ -33,6 +33,7 @@ const (
 	callback
 	empty // returns no results at all
 	large // returns largeSize bytes in pointer 1
+	laden // returns them, and a new object in pointer 0
 	fail  // throws an exception
 	count // returns the number of earlier calls of it on this object, as text in pointer 1
 	methods
@@ -55,7 +56,7 @@ func object() capnp.Client {
 	}
 	bodies := [methods]func(context.Context, *server.Call) error{
 		echo: doEcho, block: doBlock, fresh: doFresh, callback: doCallback, empty: doEmpty, large: doLarge,
-		fail: doFail, count: doCount,
+		laden: doLaden, fail: doFail, count: doCount,
 	}
 	var table []server.Method
 	for i, body := range bodies {
@@ -142,6 +143,17 @@ func doEmpty(context.Context, *server.Call) error { return nil }
 func doLarge(_ context.Context, call *server.Call) error {
 	res, err := call.AllocResults(size)
 	if err != nil {
+		return err
+	}
+	return res.SetData(1, make([]byte, largeSize))
+}
+
+func doLaden(_ context.Context, call *server.Call) error {
+	res, err := call.AllocResults(size)
+	if err != nil {
+		return err
+	}
+	if err := setCap(res, 0, object()); err != nil {
 		return err
 	}
 	return res.SetData(1, make([]byte, largeSize))

@@ -39,8 +39,8 @@ const (
 	// MaxAnswers bounds the answers that the peer has not finished. At the bound calls wait. The library finishes an
 	// answer a quarter of a second after the return, so this allows 64 thousand calls a second.
 	MaxAnswers = 16384
-	// MaxAnswerBytes bounds the bytes of results that the peer has not finished. At the bound calls wait; those already
-	// in flight, at most MaxCalls, still return.
+	// MaxAnswerBytes bounds the bytes of results that are not finished. At the bound calls wait; those already in
+	// flight, at most MaxCalls, still return. Large results without capabilities do not count: the guard finishes them.
 	MaxAnswerBytes = 64 << 20
 	// MaxAbandoned bounds our calls that we have given up and the peer has not returned.
 	MaxAbandoned = 4096

@@ -32,6 +32,19 @@ func releaseMessage(id, count uint32) *capnp.Message {
 	})
 }
 
+// finishMessage finishes an answer.
+func finishMessage(id uint32) *capnp.Message {
+	return made(func(m rpccp.Message) error {
+		fin, err := m.NewFinish()
+		if err != nil {
+			return err
+		}
+		fin.SetQuestionId(id)
+		fin.SetReleaseResultCaps(false)
+		return nil
+	})
+}
+
 // exceptionMessage answers a question of the peer with an exception.
 func exceptionMessage(question uint32, why string) *capnp.Message {
 	return returnMessage(question, rpccp.Exception_Type_failed, why)

@@ -71,7 +71,7 @@ func (it *item) unreachable() string {
 		return ""
 	case a.cancelled:
 		return "the call that it builds on was cancelled"
-	case a.ours:
+	case a.ours && a.failed:
 		return "the call that it builds on failed"
 	case a.failed:
 		return ""

@@ -138,7 +138,7 @@ func (s *state) deliver(it *item) {
 // parameters.
 func (s *state) reject(it *item, why string) {
 	a := it.call
-	a.stage, a.ours = returned, true
+	a.stage, a.ours, a.failed = returned, true, true
 	s.answers.callBytes -= a.callBytes
 	s.answers.returned++
 	s.send(exceptionMessage(a.wire, why))
