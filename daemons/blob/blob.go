@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 
+	"capnproto.org/go/capnp/v3"
+
 	"nexus/capnpgen/bundle"
 	"nexus/libupdates/nxs"
 )
@@ -30,24 +32,34 @@ func (b *Blob) Read(_ context.Context, call bundle.Blob_read) error {
 	if err != nil {
 		return err
 	}
-	piece, err := Piece(b.File, b.File.Size(), offset, count)
-	if err != nil {
-		return err
-	}
-	return res.SetBytes(piece)
+	return Piece(b.File, b.File.Size(), offset, count, func(size int) ([]byte, error) {
+		return Room(capnp.Struct(res), size)
+	})
 }
 
-// Piece reads at most count bytes, and at most bundle.MaxReadBytes, of a file. It returns none at the end.
-func Piece(file io.ReaderAt, size int64, offset uint64, count uint32) ([]byte, error) {
-	if offset >= uint64(size) {
-		return nil, nil
+// Piece reads at most count bytes, and at most bundle.MaxReadBytes, of a file into the room that it asks for. There are
+// none at the end.
+func Piece(file io.ReaderAt, size int64, offset uint64, count uint32, room func(size int) ([]byte, error)) error {
+	left := uint64(size) - min(offset, uint64(size))
+	piece, err := room(int(min(uint64(count), uint64(bundle.MaxReadBytes), left)))
+	if err != nil || len(piece) == 0 {
+		return err
 	}
-	piece := make([]byte, min(uint64(count), uint64(bundle.MaxReadBytes), uint64(size)-offset))
-	n, err := file.ReadAt(piece, int64(offset))
-	if err != nil && !errors.Is(err, io.EOF) {
+	_, err = file.ReadAt(piece, int64(offset))
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF // it has been truncated
+	}
+	return err
+}
+
+// Room makes the first field of results, which are bytes, and returns its memory: what is read into it is already in
+// the message.
+func Room(results capnp.Struct, size int) ([]byte, error) {
+	list, err := capnp.NewUInt8List(results.Segment(), int32(size))
+	if err != nil {
 		return nil, err
 	}
-	return piece[:n], nil
+	return list.ToPtr().Data(), results.SetPtr(0, list.ToPtr())
 }
 
 // Size returns the size and the signed digest.

@@ -26,23 +26,41 @@ type payload struct {
 	digest nxs.Digest // the signed one
 }
 
-// read reads a piece of the payload with this digest, which has this name in the current publication. There is none if
-// its file is not handed over.
+// read reads a piece of the payload with this digest, which has this name in the current publication. There is nothing
+// to read from if its file is not handed over.
 func (p *payload) read(ctx context.Context, bundles *vat.Holding, m bundle.BundleMgr, name string,
-	digest nxs.Digest, offset uint64, count uint32) (piece []byte, there bool, err error) {
+	digest nxs.Digest, piece piece) (there bool, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.file == nil || p.digest != digest {
 		p.close()
 		if err := p.open(ctx, bundles, m, name); p.file == nil || err != nil {
-			return nil, false, err
+			return false, err
 		}
 	}
-	piece, err = blob.Piece(p.file, p.size, offset, count)
-	if err != nil {
-		err = fmt.Errorf("cannot read payload of %s: %w", name, err)
+	if err := blob.Piece(p.file, p.size, piece.offset, piece.count, piece.room); err != nil {
+		return true, fmt.Errorf("cannot read payload of %s: %w", name, err)
 	}
-	return piece, true, err
+	return true, nil
+}
+
+// ahead reads a piece of the payload that is open, and returns it with the digest of that payload. It returns nil if
+// none is open, or if reading fails: read then says why.
+func (p *payload) ahead(piece piece) (bytes []byte, digest nxs.Digest) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.file == nil {
+		return nil, nxs.Digest{}
+	}
+	err := blob.Piece(p.file, p.size, piece.offset, piece.count, func(size int) (room []byte, err error) {
+		bytes, err = piece.room(size)
+		return bytes, err
+	})
+	if err != nil {
+		clear(bytes)
+		return nil, nxs.Digest{}
+	}
+	return bytes, p.digest
 }
 
 // open takes the file from bundlemgrd. The digest that it comes with is the one that counts: there may have been a

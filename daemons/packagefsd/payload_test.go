@@ -15,6 +15,7 @@ import (
 	"nexus/capnpgen/bundle"
 	"nexus/capnpgen/packagefs"
 	"nexus/daemons/convert"
+	"nexus/daemons/packagefsd"
 	"nexus/daemons/vat"
 	"nexus/daemons/vat/vattest"
 	"nexus/libupdates/nxs"
@@ -35,6 +36,15 @@ type disk struct {
 // handing starts packagefsd, linked to a disk with these bundles.
 func handing(t testing.TB, s *shelf) (*disk, *vattest.Daemon) {
 	t.Helper()
+	on, provider := provide(t, s)
+	d := start(t)
+	d.Link("BundleMgr", provider, "packagefsd")
+	return on, d
+}
+
+// provide starts a provider of a disk with these bundles.
+func provide(t testing.TB, s *shelf) (*disk, *vattest.Daemon) {
+	t.Helper()
 	on := &disk{shelf: s, dir: t.TempDir()}
 	manager := func(c vat.Client) capnp.Client {
 		return capnp.Client(bundle.BundleMgr_ServerToClient(&hander{disk: on, hand: c.Hand}))
@@ -47,9 +57,7 @@ func handing(t testing.TB, s *shelf) (*disk, *vattest.Daemon) {
 		<-ctx.Done()
 		return nil
 	})
-	d := start(t)
-	d.Link("BundleMgr", provider, "packagefsd")
-	return on, d
+	return on, provider
 }
 
 // A hander is one client's disk.
@@ -69,11 +77,10 @@ func (h *hander) HandPayload(_ context.Context, call bundle.BundleMgr_handPayloa
 		h.before()
 	}
 	payload := h.bundles[name].payload
-	path := filepath.Join(h.dir, name+nxs.Sum(payload).String())
-	if err := os.WriteFile(path, payload, 0o600); err != nil {
+	if err := os.WriteFile(h.path(name), payload, 0o600); err != nil {
 		return err
 	}
-	file, err := os.Open(path)
+	file, err := os.Open(h.path(name))
 	if err != nil {
 		return err
 	}
@@ -89,6 +96,11 @@ func (h *hander) HandPayload(_ context.Context, call bundle.BundleMgr_handPayloa
 		return err
 	}
 	return h.hand(file)
+}
+
+// path is the file of a bundle's payload.
+func (d *disk) path(name string) string {
+	return filepath.Join(d.dir, name+nxs.Sum(d.bundles[name].payload).String())
 }
 
 func (h *hander) OpenPayload(ctx context.Context, call bundle.BundleMgr_openPayload) error {
@@ -221,6 +233,59 @@ func TestOpenPayloadGivesNoRight(t *testing.T) {
 	disk.change(func() { s.asks["beta"] = nil })
 	if _, err := read(t, fs, "alpha.app/payload.elf", 0, 1); refusal.Of(convert.Excepted(err)) != refusal.NoSuchFile {
 		t.Errorf("got %v", err)
+	}
+}
+
+// What was read ahead of the answer from bundlemgrd leaves no trace in the message, if the client must not have it.
+func TestWhatIsReadAheadInVain(t *testing.T) {
+	s := twoBundles()
+	s.asks = map[string][]string{"beta": {"data:alpha.app"}}
+	disk, provider := provide(t, s)
+	read := packagefsd.Reader(provider.Holding("BundleMgr", "packagefsd"), "bundle:beta")
+	var message [][]byte
+	wantLast := func(rooms int, last []byte) {
+		t.Helper()
+		message = nil
+		err := read(t.Context(), "alpha.app/payload.elf", func(size int) ([]byte, error) {
+			message = append(message, make([]byte, size))
+			return message[len(message)-1], nil
+		})
+		if refused := refusal.Of(err) == refusal.NoSuchFile; refused != (last == nil) || len(message) != rooms {
+			t.Fatalf("%d rooms, %v; want %d", len(message), err, rooms)
+		}
+		if last != nil {
+			if !bytes.Equal(message[rooms-1], last) {
+				t.Error("the wrong bytes were read")
+			}
+			message = message[:rooms-1]
+		}
+		if stale := bytes.Join(message, nil); len(bytes.Trim(stale, "\x00")) != 0 {
+			t.Error("the message has bytes that the client must not have")
+		}
+	}
+	wantLast(1, payload()[:1<<20])
+	wantLast(1, payload()[:1<<20])
+	replaced := []byte("the new one")
+	disk.change(func() { disk.bundles["alpha.app"] = files{payload: replaced} })
+	wantLast(2, replaced)
+	disk.change(func() { delete(disk.bundles, "alpha.app") })
+	wantLast(1, nil)
+	disk.change(func() { s.asks["beta"] = nil })
+	wantLast(0, nil)
+}
+
+// A payload that is cut short is not read as one that ends in zeros.
+func TestPayloadCutShort(t *testing.T) {
+	disk, d := handing(t, twoBundles())
+	fs := packagefs.PackageFs(d.Client("PackageFs", "operator"))
+	wantRead(t, fs, "alpha.app/payload.elf", payload())
+	disk.change(func() {
+		if err := os.Truncate(disk.path("alpha.app"), 100); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if got, err := read(t, fs, "alpha.app/payload.elf", 0, 200); err == nil {
+		t.Errorf("read %d bytes of a payload with 100", len(got))
 	}
 }
 

@@ -3,8 +3,11 @@ package packagefsd
 import (
 	"context"
 
+	"capnproto.org/go/capnp/v3"
+
 	"nexus/capnpgen/bundle"
 	"nexus/capnpgen/packagefs"
+	"nexus/daemons/blob"
 	"nexus/daemons/convert"
 )
 
@@ -70,15 +73,17 @@ func (s *server) Read(ctx context.Context, call packagefs.PackageFs_read) error 
 	}
 	offset, count := call.Args().Offset(), min(call.Args().Count(), bundle.MaxReadBytes)
 	call.Go()
-	bytes, err := s.view.read(ctx, path, offset, count)
-	if err != nil {
-		return convert.Except(err)
+	var res packagefs.PackageFs_read_Results
+	room := func(size int) (_ []byte, err error) {
+		if !res.IsValid() {
+			res, err = call.AllocResults()
+		}
+		if err != nil {
+			return nil, err
+		}
+		return blob.Room(capnp.Struct(res), size)
 	}
-	res, err := call.AllocResults()
-	if err != nil {
-		return err
-	}
-	return res.SetBytes(bytes)
+	return convert.Except(s.view.read(ctx, path, piece{offset, count, room}))
 }
 
 // Shutdown runs when the client has released its PackageFs or has gone, and its calls have returned.

@@ -69,7 +69,7 @@ func (v *view) sees(ctx context.Context, m bundle.BundleMgr) (func(name string) 
 		return func(string) bool { return v.all }, nil
 	}
 	var asks []string
-	_, err := query(ctx, m, v.bundle, func(b bundle.Bundle) error {
+	_, err := query(ctx, m, v.bundle, nothing, func(b bundle.Bundle) error {
 		list, err := b.Capabilities()
 		if err == nil {
 			asks, err = vat.Texts(list)
@@ -81,10 +81,12 @@ func (v *view) sees(ctx context.Context, m bundle.BundleMgr) (func(name string) 
 	}, err
 }
 
-// query looks up a bundle and reports whether it is published.
-func query(ctx context.Context, m bundle.BundleMgr, name string, use func(bundle.Bundle) error) (bool, error) {
+// query looks up a bundle and reports whether it is published. It calls meanwhile while it waits for the answer.
+func query(ctx context.Context, m bundle.BundleMgr, name string, meanwhile func(),
+	use func(bundle.Bundle) error) (bool, error) {
 	answer, release := m.Query(ctx, func(p bundle.BundleMgr_query_Params) error { return p.SetName(name) })
 	defer release()
+	meanwhile()
 	res, err := answer.Struct()
 	if err != nil || !res.Found() {
 		return false, err
@@ -119,8 +121,13 @@ func (v *view) ask(ctx context.Context, f func(context.Context, bundle.BundleMgr
 	return v.bundles.Call(ctx, func(client capnp.Client) error { return f(ctx, bundle.BundleMgr(client)) })
 }
 
-// find looks up a bundle's directory and returns its entries: the manifest, then the payload.
-func (v *view) find(ctx context.Context, m bundle.BundleMgr, path, name string) (files []info, err error) {
+// nothing is what to do while waiting for an answer, if there is nothing to do.
+func nothing() {}
+
+// find looks up a bundle's directory and returns its entries: the manifest, then the payload. It calls meanwhile once,
+// unless the client does not see the bundle, while it waits for the answer.
+func (v *view) find(ctx context.Context, m bundle.BundleMgr, path, name string,
+	meanwhile func()) (files []info, err error) {
 	sees, err := v.sees(ctx, m)
 	if err != nil {
 		return nil, err
@@ -128,7 +135,7 @@ func (v *view) find(ctx context.Context, m bundle.BundleMgr, path, name string) 
 	if !sees(name) {
 		return nil, noSuchFile(path) // as for a name that nothing has
 	}
-	found, err := query(ctx, m, name, func(b bundle.Bundle) error {
+	found, err := query(ctx, m, name, meanwhile, func(b bundle.Bundle) error {
 		files = []info{
 			{name: nxb.ManifestFile, kind: packagefs.FileType_file, size: b.ManifestSize()},
 			{name: nxb.PayloadFile, kind: packagefs.FileType_file, size: b.PayloadSize()},
