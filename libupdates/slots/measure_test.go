@@ -1,12 +1,15 @@
 package slots_test
 
 import (
+	"crypto/sha256"
 	"path"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"nexus/libupdates/bootctl"
+	"nexus/libupdates/durable"
 	"nexus/libupdates/durable/durabletest"
 	"nexus/libupdates/refusal"
 	"nexus/libupdates/slots"
@@ -239,5 +242,32 @@ func TestAFileSystemThatKeepsNothing(t *testing.T) {
 			t.Errorf("an attempt read %q alone", got)
 		}
 		wantUnkept(t, s, "fs-verity is not enabled")
+	}
+}
+
+// On an unmeasuredDisk the kernel fails to say by which digest it verifies a file.
+type unmeasuredDisk struct{ *durabletest.Disk }
+
+func (d unmeasuredDisk) Open(name string) (durable.ReadFile, error) {
+	f, err := d.Disk.Open(name)
+	return unmeasured{f}, err
+}
+
+type unmeasured struct{ durable.ReadFile }
+
+func (unmeasured) Verity() ([sha256.Size]byte, error) { return [sha256.Size]byte{}, syscall.EIO }
+
+// If the kernel does not say by which digest it verifies a payload, an attempt fails, as when a payload cannot be read.
+// It does not take the way of machines without fs-verity.
+func TestAMeasurementThatFails(t *testing.T) {
+	d := durabletest.NewWithVerity()
+	mustStage(t, open(t, d), bootctl.A, archive(t, "1.0.0"))
+	s := open(t, unmeasuredDisk{d})
+	before := len(d.Ops())
+	wantReason(t, measuring(s), refusal.IO)
+	for _, op := range d.Ops()[before:] {
+		if strings.HasPrefix(op, "read ") && strings.HasSuffix(op, "/"+digested) {
+			t.Errorf("an attempt made up for it: %s", op)
+		}
 	}
 }
