@@ -11,6 +11,9 @@ const BlockSize = 4096
 // Memory is the most that one Run uses for buffers, in bytes.
 const Memory = 25 << 20
 
+// worthFreeing is the size of buffers from which a collection is cheaper than to keep them, in bytes.
+const worthFreeing = 256 << 10
+
 // Bounds of a piece, in bytes. Smaller pieces reduce the throughput of a disk; larger ones are evicted from a core's
 // cache between reading and hashing. With twelve lanes on each of two cores, 24 streams are in flight, and Memory
 // allows 512 KiB per piece.
@@ -67,6 +70,9 @@ func newRing(streams int, largest int64, written bool) *ring {
 	}
 	return r
 }
+
+// bytes is the size of all buffers.
+func (r *ring) bytes() int64 { return int64(cap(r.free)) * r.size }
 
 // take waits for a free buffer and returns it for at most left bytes at that offset in the file.
 func (r *ring) take(at, left int64) *piece {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -14,6 +15,8 @@ import (
 //
 // It returns the error of the first stream, in the order of the slice, that failed. This error does not depend on the
 // order in which streams run. Streams after a failed one may be incomplete. If the context ends, Run returns its cause.
+//
+// Run gives its buffers back to the operating system: a daemon that verifies a set now and then would keep them.
 func Run(ctx context.Context, streams []Stream) error {
 	serially := 0
 	for _, s := range streams {
@@ -37,10 +40,15 @@ func run(ctx context.Context, streams []Stream, h hasher) error {
 	for _, s := range h.seats(inFlight) {
 		workers.Go(func() {
 			defer s.leave()
-			r.work(ctx, s, newRing(inFlight, r.jobs[r.queue[0]].Size, written))
+			buffers := newRing(inFlight, r.jobs[r.queue[0]].Size, written)
+			r.buffers.Add(buffers.bytes())
+			r.work(ctx, s, buffers)
 		})
 	}
 	workers.Wait()
+	if r.buffers.Load() > worthFreeing {
+		debug.FreeOSMemory()
+	}
 	for _, err := range r.errs {
 		if err != nil {
 			return err
@@ -66,6 +74,8 @@ type runner struct {
 	next   atomic.Int64 // next position in the queue
 	failed atomic.Int64 // index of the first job that has failed so far, or the number of jobs
 	errs   []error      // by job; each is written only by the worker of that job
+
+	buffers atomic.Int64 // their size in bytes
 }
 
 // work processes jobs until none is left.

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"runtime"
+	"runtime/debug"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -231,4 +233,28 @@ func TestMemoryIsBounded(t *testing.T) {
 			t.Errorf("on %d cores there are %d streams in flight", cores, got)
 		}
 	}
+}
+
+// TestRunKeepsNoBuffers has the buffers of a Run back with the operating system when it returns.
+func TestRunKeepsNoBuffers(t *testing.T) {
+	var streams []Stream
+	for i := range uint64(8) {
+		streams = append(streams, newSource(i, 1<<20).stream(0, true))
+	}
+	debug.FreeOSMemory()
+	before := resident()
+	if err := run(t.Context(), streams, serial{4}); err != nil {
+		t.Fatal(err)
+	}
+	if more := resident() - before; more > 8<<20 { // of 16
+		t.Errorf("%d bytes more than before", more)
+	}
+	runtime.KeepAlive(streams)
+}
+
+// resident is the size of the heap that the operating system has not got back.
+func resident() int64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapSys) - int64(m.HeapReleased)
 }
