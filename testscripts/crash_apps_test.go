@@ -15,7 +15,8 @@ type appStep struct {
 	installed string // the version before; empty: none
 	verb      string
 	version   string // that it brings; empty: none
-	at        string // the console shows a line that begins so, and was not there before; or receivingApp; empty: at once
+	// the console shows a line that begins so, and was not there before; or receivingApp; empty: at once
+	at string
 }
 
 // receivingApp is the moment at which the set of an app is being received.

@@ -62,14 +62,14 @@ func (e edge) String() string { return fmt.Sprintf("%s:%s>%s#%d", e.facet, e.fro
 
 func (m mishap) String() string { return fmt.Sprintf("edge=%s,fate=%s", m.edge, m.fate) }
 
-// questions bounds the messages of one kind by which an operator asks for a state that count as edges. Later ones repeat the
-// same query while an operator waits, and their number depends on the machine.
+// questions bounds the messages of one kind by which an operator asks for a state that count as edges. Later ones
+// repeat the same query while an operator waits, and their number depends on the machine.
 const questions = 60
 
 // counts reports whether faults are tried at this edge.
 func (e edge) counts() bool {
-	return e.number <= questions || !slices.Contains([]string{"Operator", "UpdateStatus", "AppInstaller", "ServiceWatch"},
-		e.facet)
+	asking := slices.Contains([]string{"Operator", "UpdateStatus", "AppInstaller", "ServiceWatch"}, e.facet)
+	return !asking || e.number <= questions
 }
 
 // countBoot returns the number of messages before an operator connects.
