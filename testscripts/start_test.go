@@ -26,7 +26,7 @@ func upIn(ctx context.Context, dir string) *exec.Cmd {
 }
 
 // A user namespace has the users that somebody lent it: one, or as many as a user is usually lent. Those of the daemons
-// are not among them. The system runs there all the same, and says what is less.
+// are not among them. The system runs there too, and says what is less.
 func TestInAUserNamespace(t *testing.T) {
 	t.Parallel()
 	for name, users := range map[string]syscall.SysProcIDMap{

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"testing"
 
+	"nexus/daemons/plat"
 	"nexus/libupdates/trust"
 	"nexus/libupdates/updatestest"
 )
@@ -263,6 +264,20 @@ func TestAStrangersFolderEndsTheStart(t *testing.T) {
 		if err == nil || err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)
 		}
+	}
+}
+
+// A folder that belongs to a daemon is that of a system that root runs.
+func TestADaemonsFolderIsRoots(t *testing.T) {
+	self := uint32(os.Geteuid())
+	err := checkOwner("state", plat.FirstDaemonUser+7, self)
+	want := fmt.Sprintf("cannot use state: it belongs to user %d, and this system runs as user %d: start it as root, "+
+		"or give it to this one (chown -R %d state)", plat.FirstDaemonUser+7, self, self)
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	if err := checkOwner("state", plat.FirstDaemonUser+7, plat.FirstDaemonUser+7); err != nil {
+		t.Errorf("its own daemon's: %v", err)
 	}
 }
 

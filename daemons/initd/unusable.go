@@ -40,8 +40,12 @@ func checkOwner(path string, owner, other uint32) error {
 	if owner == self || owner == other {
 		return nil
 	}
+	user := "that user"
+	if plat.FirstDaemonUser <= owner && owner < plat.FirstPayloadUser { // only a system of root has daemons with users
+		user = "root"
+	}
 	return cannotUse(path, fmt.Sprintf("it belongs to user %d, and this system runs as user %d", owner, self),
-		fmt.Sprintf("start it as that user, or give it to this one (chown -R %d %s)", self, path))
+		fmt.Sprintf("start it as %s, or give it to this one (chown -R %d %s)", user, self, path))
 }
 
 // plainly returns the innermost cause of an error about a file, because the message names the file already.
