@@ -140,6 +140,7 @@ func TestScripts(t *testing.T) {
 			"logged":    logged,
 			"flip":      flip,
 			"rot":       rot,
+			"forge":     forge,
 			"port":      freePort,
 			"expand":    expand,
 			"fetch":     fetch,
