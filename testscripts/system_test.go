@@ -149,9 +149,10 @@ func (s *system) awaitEnded(ts *testscript.TestScript) {
 
 // signalProcess sends a signal to a daemon or, by the bundle's name, to a service: `signal KILL updated`.
 func signalProcess(ts *testscript.TestScript, _ bool, args []string) {
-	signals := map[string]syscall.Signal{"KILL": syscall.SIGKILL, "STOP": syscall.SIGSTOP, "CONT": syscall.SIGCONT}
+	signals := map[string]syscall.Signal{"KILL": syscall.SIGKILL, "QUIT": syscall.SIGQUIT, "STOP": syscall.SIGSTOP,
+		"CONT": syscall.SIGCONT}
 	if len(args) != 2 || signals[args[0]] == 0 {
-		ts.Fatalf("usage: signal KILL|STOP|CONT name")
+		ts.Fatalf("usage: signal KILL|QUIT|STOP|CONT name")
 	}
 	s := systemOf(ts)
 	for _, p := range kit.Descendants(s.cmd.Process.Pid) {
