@@ -178,6 +178,11 @@ interface StageSink {
   # without effect, so that the content can be sent: as `invalid-signature`, `bad-schema-version` or `bad-index`; as
   # `missing-base` if the device has no intact payload with the digest of the base, or the delta no patch; or as
   # `no-space` for the patch. A patch that does not make the payload ends the stage. Fails like write.
+
+  stream @5 (bytes :UInt64) -> ();
+  # For fetchd: the next `bytes` bytes of the archive are written to the pipe whose descriptor comes beside the answer
+  # (SCM_RIGHTS, unix(7)), which costs less than messages. Calls that follow wait until they have come, or until the
+  # pipe is closed; what is missing then comes by write. Others cannot call it (an exception). Fails like write.
 }
 
 interface UpdateStage {
