@@ -137,7 +137,7 @@ func (j *job) attempt(ctx context.Context) (updateclient.Set, error) {
 	}
 	defer sink.Release()
 	p := j.patches(registry, stager)
-	t := newTransfer(ctx, registry, sink, p)
+	t := newTransfer(ctx, registry, &stage{ctx: ctx, sink: sink, holding: j.stager}, p)
 	defer t.close()
 	set, err := t.run()
 	came := t.archive.Fetched + p.fetched

@@ -135,7 +135,7 @@ func (p *patches) send(ctx context.Context, c choice, had int64, sink *updatecli
 		return err
 	}
 	defer from.Close()
-	_, err = io.CopyBuffer(struct{ io.Writer }{stage{ctx, sink}}, from, make([]byte, pieceBytes))
+	_, err = io.CopyBuffer(struct{ io.Writer }{&stage{ctx: ctx, sink: sink}}, from, make([]byte, pieceBytes))
 	return err
 }
 

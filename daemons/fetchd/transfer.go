@@ -22,21 +22,25 @@ type transfer struct {
 	set     *oci.Set
 	archive *oci.Archive
 	sink    *updateclient.Sink
-	out     *bufio.Writer // to the sink
+	to      *stage
+	out     *bufio.Writer // to the stage
 	patches *patches
 	index   nxs.Index // what the registry says that it is
 	checked bool      // the registry has the payloads that the index names
 	reused  uint64    // bytes that the device had
 }
 
-func newTransfer(ctx context.Context, set *oci.Set, sink *updateclient.Sink, p *patches) *transfer {
-	t := &transfer{ctx: ctx, set: set, sink: sink, patches: p}
+func newTransfer(ctx context.Context, set *oci.Set, to *stage, p *patches) *transfer {
+	t := &transfer{ctx: ctx, set: set, sink: to.sink, to: to, patches: p}
 	t.archive = set.Archive(ctx, t.held)
-	t.out = bufio.NewWriterSize(stage{ctx, sink}, pieceBytes)
+	t.out = bufio.NewWriterSize(to, pieceBytes)
 	return t
 }
 
-func (t *transfer) close() { t.archive.Close() }
+func (t *transfer) close() {
+	t.archive.Close()
+	t.to.close()
+}
 
 // run hands on the whole set and returns what is staged.
 func (t *transfer) run() (updateclient.Set, error) {
@@ -45,6 +49,7 @@ func (t *transfer) run() (updateclient.Set, error) {
 	if err == nil {
 		err = t.out.Flush()
 	}
+	t.to.close() // Done waits for that
 	var refused *stageError
 	if err != nil && !errors.As(err, &refused) {
 		return updateclient.Set{}, err
@@ -79,7 +84,10 @@ func (t *transfer) held(payload nxs.Digest, whole int64) (io.Reader, int64, erro
 			return nil, whole, err
 		}
 	}
-	return nil, int64(size), nil
+	if left := whole - int64(size); left >= leastStreamed {
+		err = t.to.open(left)
+	}
+	return nil, int64(size), err
 }
 
 // check compares what the registry says of the payloads with the index, which updated has verified by now.
@@ -93,20 +101,6 @@ func (t *transfer) check() error {
 		return refusal.New(refusal.BadRegistry, "it has sent another index than it says: %v", err)
 	}
 	return t.set.CheckIndex(t.index)
-}
-
-// A stage is the io.Writer of a sink.
-type stage struct {
-	ctx  context.Context
-	sink *updateclient.Sink
-}
-
-// Write implements io.Writer.
-func (s stage) Write(b []byte) (int, error) {
-	if err := s.sink.Write(s.ctx, b); err != nil {
-		return 0, &stageError{err}
-	}
-	return len(b), nil
 }
 
 // A stageError says that updated takes no more. Done says why.

@@ -23,6 +23,15 @@ func pair(kind int) (a, b *os.File, err error) {
 	return os.NewFile(uintptr(fds[0]), "socket"), os.NewFile(uintptr(fds[1]), "socket"), nil
 }
 
+// Pipe makes a pipe, closed on exec, whose ends do not block: closing a file, or its deadline, ends a read or a write.
+func Pipe() (out, in *os.File, err error) {
+	var fds [2]int
+	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
+		return nil, nil, fmt.Errorf("cannot make pipe: %w", err)
+	}
+	return os.NewFile(uintptr(fds[0]), "pipe"), os.NewFile(uintptr(fds[1]), "pipe"), nil
+}
+
 // Unread returns how much of what was written to a unix stream socket its peer has not read yet, in the kernel's own
 // accounting: zero exactly when the peer has read everything.
 func Unread(conn *net.UnixConn) (int, error) {

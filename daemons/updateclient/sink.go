@@ -12,6 +12,7 @@ import (
 
 	"nexus/capnpgen/update"
 	"nexus/daemons/convert"
+	"nexus/daemons/vat"
 	"nexus/libupdates/bootctl"
 )
 
@@ -178,6 +179,20 @@ func (k *Sink) Write(ctx context.Context, b []byte) error {
 		return err
 	}
 	return k.stream.WaitStreaming()
+}
+
+// Stream returns a pipe for the next size bytes, which the caller closes after them; nil if they have to be written.
+// holding is that of the facet with which the stage began.
+func (k *Sink) Stream(ctx context.Context, holding *vat.Holding, size int64) (*os.File, error) {
+	return holding.Handed(func() error {
+		answer, release := k.end.Stream(ctx, func(p update.StageSink_stream_Params) error {
+			p.SetBytes(uint64(size))
+			return nil
+		})
+		defer release()
+		_, err := answer.Struct()
+		return err
+	})
 }
 
 // Reuse has what the device has of a payload taken in place of the next bytes, and returns how many these are.

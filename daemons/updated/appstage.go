@@ -35,7 +35,7 @@ func (s *stagerServer) appStager(args update.UpdateStage_app_Params) (*appStager
 	if err != nil {
 		return nil, err
 	}
-	installer := &installerServer{packages: s.apps, by: s.by}
+	installer := &installerServer{packages: s.apps, hand: s.hand, by: s.by}
 	if scope != "" {
 		if installer.scope, err = apps.ParseScope(scope); err != nil {
 			return nil, err

@@ -2,6 +2,7 @@ package updated
 
 import (
 	"context"
+	"os"
 	"slices"
 	"strings"
 
@@ -42,6 +43,7 @@ func (p *packages) installer(c vat.Client) capnp.Client {
 type installerServer struct {
 	packages *packages
 	files    *guard.Files
+	hand     func(*os.File) error // see sender
 	by       updater.Caller
 	scope    apps.Scope
 }
@@ -177,7 +179,7 @@ func (s *installerServer) Attenuate(_ context.Context, call update.AppInstaller_
 	if err != nil {
 		return err
 	}
-	less := &installerServer{s.packages, s.files, s.by, scope}
+	less := &installerServer{s.packages, s.files, s.hand, s.by, scope}
 	return res.SetInstaller(update.AppInstaller_ServerToClient(less))
 }
 
@@ -255,7 +257,8 @@ func (a *appServer) begin(ctx context.Context, size uint64, observer update.Stag
 // sender is who stages in the package, and may switch to that.
 func (a *appServer) sender(engine *updater.Engine) sender {
 	return sender{
-		service: a.packages.service(a.name, engine), files: a.files, operator: true, by: a.by,
+		service: a.packages.service(a.name, engine), files: a.files, hand: a.hand,
+		operator: true, by: a.by,
 		terms: updater.Terms{
 			Older: a.older,
 			Admit: func(x nxs.Index) error { return a.scope.Has(x.Publisher, x.Bundles) },

@@ -56,7 +56,10 @@ func (s *service) serve(b *vat.Endowments) {
 	})
 	b.ServeFiles("UpdateStage", func(c vat.Client) capnp.Client {
 		from := sender{service: s, files: c.Files, operator: slices.Contains(c.Grants, takesUp),
-			relays: c.Name == fetcher, by: callerOf(c)}
+			by: callerOf(c)}
+		if c.Name == fetcher {
+			from.relays, from.hand = true, c.Hand
+		}
 		stager := &stagerServer{from}
 		return capnp.Client(update.UpdateStage_ServerToClient(stager))
 	})

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"os"
 
 	"nexus/capnpgen/update"
 	"nexus/daemons/convert"
@@ -18,9 +20,10 @@ import (
 // A sender is a client that may stage.
 type sender struct {
 	*service
-	files    *guard.Files // what it sends beside its calls; nil: it cannot
-	operator bool         // it may switch to what it stages, by this facet or another
-	relays   bool         // it says of each set whether that is for a client that may
+	files    *guard.Files         // what it sends beside its calls; nil: it cannot
+	hand     func(*os.File) error // sends a file beside the answer to a call; nil: it gets none
+	operator bool                 // it may switch to what it stages, by this facet or another
+	relays   bool                 // it says of each set whether that is for a client that may
 	by       updater.Caller
 	terms    updater.Terms
 	over     func() // is called once the stage is over; nil: nobody wants to know
@@ -38,7 +41,7 @@ func (s sender) begin(ctx context.Context, size uint64, observer update.StagePro
 	if err != nil {
 		return update.StageSink{}, err
 	}
-	return update.StageSink_ServerToClient(&sinkServer{s.engine.Staging, stage, s.files, yields}), nil
+	return update.StageSink_ServerToClient(&sinkServer{s.engine.Staging, stage, s.files, s.hand, yields}), nil
 }
 
 // onBehalf is the sender of a set for which it says that it is for a client that may switch.
@@ -91,6 +94,7 @@ type sinkServer struct {
 	staging *updater.Staging
 	stage   *updater.Stage
 	files   *guard.Files
+	hand    func(*os.File) error
 	yields  func(serial uint64) update.StagedSystem // nil: the sender may not switch to what it stages
 }
 
@@ -120,6 +124,28 @@ func (s *sinkServer) Reuse(ctx context.Context, call update.StageSink_reuse) err
 	if err == nil {
 		res.SetBytes(uint64(size))
 	}
+	return err
+}
+
+// Stream hands out a pipe, from which the next bytes are read. Only fetchd gets one: on a link that others pass on, it
+// would not arrive.
+func (s *sinkServer) Stream(_ context.Context, call update.StageSink_stream) error {
+	if s.hand == nil {
+		return errors.New("cannot take stream: only fetchd may send one")
+	}
+	out, in, err := plat.Pipe()
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	size := min(call.Args().Bytes(), math.MaxInt64)
+	if err := s.stage.TakeStream(out, int64(size)); err != nil {
+		return err
+	}
+	if err := s.hand(in); err != nil {
+		return err
+	}
+	_, err = call.AllocResults()
 	return err
 }
 

@@ -350,3 +350,25 @@ func TestOnlyFetchdSpeaksForOperators(t *testing.T) {
 		t.Errorf("a wait: %v, want %s", err, refusal.StageInProgress)
 	}
 }
+
+// TestOnlyFetchdGetsAPipe has the role stage ask for a pipe in place of messages. The stage takes messages then.
+func TestOnlyFetchdGetsAPipe(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	w := shared(t)
+	sink, err := beginStage(t, ctx, stager(t, ctx, w), 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, release := sink.Stream(ctx, func(p capupdate.StageSink_stream_Params) error {
+		p.SetBytes(1 << 20)
+		return nil
+	})
+	defer release()
+	if _, err := answer.Struct(); err == nil {
+		t.Error("it got one")
+	}
+	if err := send(ctx, sink, make([]byte, 512)); err != nil {
+		t.Error(err)
+	}
+}

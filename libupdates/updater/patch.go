@@ -30,6 +30,9 @@ func (s *Stage) asks(payload nxs.Digest) error {
 // are here: it returns how many. It waits until the head of the set has been verified. After a refusal the sender goes
 // on as if it had not asked.
 func (s *Stage) Patch(ctx context.Context, rawDelta, signature []byte, payload nxs.Digest) (had int64, err error) {
+	if err := s.streamed(ctx); err != nil {
+		return 0, err
+	}
 	s.writing.Add(1) // the sender waits for us
 	defer s.writing.Add(-1)
 	if err := s.ready(ctx); err != nil {

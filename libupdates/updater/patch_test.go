@@ -119,6 +119,9 @@ func TestAPatchComesInPlaceOfAPayload(t *testing.T) {
 		if _, err := stage.Patch(t.Context(), u.index, u.signature, nxs.Sum(u.payload)); err == nil {
 			t.Error("a patch in the middle of a patch")
 		}
+		if err := stage.TakeStream(io.NopCloser(bytes.NewReader(u.payload)), 1); err == nil {
+			t.Error("a stream in the middle of a patch")
+		}
 		for rest := bytes.Join([][]byte{u.patched, u.tail}, nil); len(rest) > 0; {
 			n := min(piece, len(rest))
 			if err := stage.Write(rest[:n]); err != nil {

@@ -44,6 +44,9 @@ func (s *Stage) ready(ctx context.Context) error {
 // verified when the stage began, the latter are verified like bytes that come. It waits until the head of the set has
 // been verified.
 func (s *Stage) Reuse(ctx context.Context, payload nxs.Digest) (size int64, err error) {
+	if err := s.streamed(ctx); err != nil {
+		return 0, err
+	}
 	s.writing.Add(1) // the sender waits for us
 	defer s.writing.Add(-1)
 	if err := s.ready(ctx); err != nil {
@@ -66,37 +69,12 @@ func (s *Stage) Reuse(ctx context.Context, payload nxs.Digest) (size int64, err 
 
 // hold has the archive read on behind a payload that is held.
 func (s *Stage) hold(payload nxs.Digest, size int64) error {
-	select {
-	case s.held <- &nxs.HeldError{Payload: payload}:
-	case <-s.over:
-		return errOver
-	}
-	if _, err := s.in.Write(nil); err != nil {
+	if err := s.insert(turn{held: &nxs.HeldError{Payload: payload}}); err != nil {
 		return err
 	}
 	s.received.Add(size)
 	s.reusedBytes = size
 	return nil
-}
-
-// A feed is the archive of a stage as it comes. A write of no bytes stands for a payload that is held.
-type feed struct {
-	*io.PipeReader
-	held <-chan *nxs.HeldError
-}
-
-// Read implements io.Reader.
-func (f feed) Read(b []byte) (int, error) {
-	n, err := f.PipeReader.Read(b)
-	if n > 0 || err != nil {
-		return n, err
-	}
-	select {
-	case held := <-f.held:
-		return 0, held
-	default:
-		return 0, nil
-	}
 }
 
 // reusePiece is how much of a payload is read at once.

@@ -40,7 +40,7 @@ type Stage struct {
 	progress Progress
 	size     int64
 	in       *io.PipeWriter
-	held     chan *nxs.HeldError // what the next write stands for, which is of no bytes
+	turns    chan turn // what the next write stands for, which is of no bytes
 	cancel   context.CancelCauseFunc
 	received atomic.Int64  // bytes
 	writing  atomic.Int32  // chunks that are being taken
@@ -63,10 +63,11 @@ type Stage struct {
 	arriving    *slots.Arriving // the patch that the next bytes are of; nil: they are of the archive
 	ended       bool            // it takes no more
 
-	mu   sync.Mutex
-	at   slots.Progress
-	way  way
-	done bool // the sender said that all was sent
+	mu     sync.Mutex
+	at     slots.Progress
+	way    way
+	done   bool    // the sender said that all was sent
+	inflow *inflow // where bytes are read from that are not written; nil: nowhere
 }
 
 // Staging takes archives in, one at a time, and switches to what is staged.
@@ -138,7 +139,7 @@ func (g *Staging) start(r Request, log journal) (*Stage, error) {
 		streams: make(chan struct{}),
 		begun:   make(chan struct{}),
 		file:    make(chan File, 1),
-		held:    make(chan *nxs.HeldError, 1),
+		turns:   make(chan turn, 1),
 		over:    make(chan struct{}),
 	}
 	s.progress = noted{s, r.Progress}
@@ -196,10 +197,13 @@ func (g *Staging) Stop() {
 // receive verifies and writes the archive as it comes, then makes it what is staged.
 func (s *Stage) receive(ctx context.Context, out *io.PipeReader) {
 	defer s.cancel(nil)
-	stop := context.AfterFunc(ctx, func() { out.CloseWithError(context.Cause(ctx)) })
+	stop := context.AfterFunc(ctx, func() {
+		out.CloseWithError(context.Cause(ctx))
+		s.endStream()
+	})
 	defer stop()
 
-	what, serial, err := s.install(ctx, feed{out, s.held})
+	what, serial, err := s.install(ctx, &feed{PipeReader: out, stage: s})
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		err = cause // the pipe's end is only how it was noticed
 	}
@@ -210,6 +214,7 @@ func (s *Stage) receive(ctx context.Context, out *io.PipeReader) {
 	s.serial, s.inPlace, s.err = serial, what.Reused, err
 	s.log.step("stage", what, err)
 	out.CloseWithError(errOver) // wakes a sender that still writes
+	s.endStream()
 	s.cancel(nil)
 	s.endPatch()
 	s.takeNoMore()
@@ -231,6 +236,9 @@ func (s *Stage) Write(b []byte) error {
 	if !s.stream() {
 		return errors.New("cannot take chunk: the archive comes as a file")
 	}
+	if err := s.streamed(context.Background()); err != nil {
+		return err
+	}
 	s.writing.Add(1)
 	defer s.writing.Add(-1)
 	b, err := s.takePatch(b)
@@ -246,6 +254,9 @@ func (s *Stage) Write(b []byte) error {
 // were in place already.
 func (s *Stage) Finish(ctx context.Context) (serial uint64, reused int64, err error) {
 	s.stream()
+	if err := s.streamed(ctx); err != nil && ctx.Err() != nil {
+		return 0, 0, err
+	}
 	s.mu.Lock()
 	again := s.done
 	s.done = true
