@@ -103,3 +103,5 @@ func (*peerSink) File(context.Context, update.StageSink_file) error {
 func (*peerSink) Reuse(context.Context, update.StageSink_reuse) error { return errors.New("not asked") }
 
 func (*peerSink) Patch(context.Context, update.StageSink_patch) error { return errors.New("not asked") }
+
+func (*peerSink) Stream(context.Context, update.StageSink_stream) error { return errors.New("not asked") }
