@@ -174,8 +174,8 @@ powercut: guest-deps image-$(UP) ## record the disk of a guest and look at it af
 crash-matrix: ## each daemon killed, stopped and panicking at each stand of an update; minutes
 	go test ./testscripts -run TestCrashMatrix -timeout 60m -args -whole
 
-chaos: ## every flow cut at every operation of the disk and killed at every message; minutes
-	go test ./selftest/chaos -run 'TestDevices|TestWorlds' -v -timeout 60m -args -whole
+chaos: ## every flow cut at every operation of the disk and killed at every message; hours
+	go test ./selftest/chaos -run 'TestDevices|TestWorlds' -v -timeout 0 -args -whole
 
 model: ## the model checks: of the boot record, whole, of roots, and of what a switch restarts
 	go test $(TIMEOUT) ./libupdates/bootctl -run 'TestModel$$' -v -args -whole-model

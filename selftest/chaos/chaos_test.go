@@ -12,11 +12,13 @@ import (
 
 // These flags follow -args.
 var (
-	whole  = flag.Bool("whole", false, "all flows, all states, second cuts: minutes")
+	whole  = flag.Bool("whole", false, "all flows, all states, second cuts: hours")
 	only   = flag.String("flows", "", "only flows whose name contains this `text`")
 	bound  = flag.Int("bound", 0, "disk states looked at after one cut; 0 for what the run needs")
-	seed   = flag.Uint64("seed", 1, "chooses among the states where they are more than the bound")
+	seed   = flag.Uint64("seed", 1, "chooses what is tried where not all is: disk states, faults, messages")
 	replay = flag.String("replay", "", "one `course`, as a failure prints it")
+
+	messages = flag.Int("messages", 2, "without -whole, about so many messages of each flow of worlds, at least 1")
 )
 
 // TestDevices runs every flow on every kind of device: updated's engine on a disk that fails.

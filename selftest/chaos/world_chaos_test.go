@@ -50,7 +50,7 @@ func disturb(t *testing.T, archives map[string][]byte, f worldFlow, boot bool) w
 	tally := worldTally{messages: len(edges)}
 	every := 1
 	if !*whole {
-		every = len(edges)/sampled + 1
+		every = len(edges)/max(*messages, 1) + 1
 	}
 	queue := make(chan mishap)
 	var mu sync.Mutex
@@ -83,9 +83,6 @@ func disturb(t *testing.T, archives map[string][]byte, f worldFlow, boot bool) w
 	tally.took = time.Since(began)
 	return tally
 }
-
-// sampled is how many messages per flow are tried without -whole.
-const sampled = 2
 
 // A worldTally counts the runs of one flow.
 type worldTally struct {
