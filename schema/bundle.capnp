@@ -75,7 +75,8 @@ struct Publication {
   boot @3 :UInt64;
   # The boot attempt for which it was published. Publications with the same slot, set and boot are identical.
   bundles @4 :List(Bundle);
-  # In byte order of their names, at most 256.
+  # In byte order of their names, at most 256. Together they take at most 2 MiB of a message, those of a package of apps
+  # at most 28 KiB, so that a publication with all of `apps` fits into one.
   quorum @5 :UInt16;
   # How many of the optional services must be healthy; at most the number of optional services.
   publisher @6 :Data;
@@ -126,7 +127,7 @@ interface SlotPublisher {
   setActiveSlot @0 (slot :Bootrecord.Slot, indexSha256 :Data, boot :UInt64) -> (refusal :Keystore.Refusal);
   # Publishes the slot for the boot attempt `boot`, if it holds exactly the set with the digest `indexSha256` (empty: an
   # empty slot), and prints `bundlemgrd: slot <a|b> active`. Refused as `slot-mismatch`, `digest-mismatch`,
-  # `wrong-architecture` or `io`; the previous publication then stays.
+  # `wrong-architecture`, `manifest-too-large` (see Publication.bundles) or `io`; the previous publication then stays.
 
   check @1 (slot :Bootrecord.Slot, indexSha256 :Data) -> (refusal :Keystore.Refusal);
   # Checks whether setActiveSlot would accept the set with the digest `indexSha256`, which that slot, or `staged`, holds
