@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"capnproto.org/go/capnp/v3"
+
 	"nexus/capnpgen/bundle"
 	"nexus/daemons/convert"
 	"nexus/daemons/vat"
@@ -132,6 +134,20 @@ func (p *publication) fill(m bundle.Publication) error {
 		}
 	}
 	return p.fillApps(m)
+}
+
+// size returns what the publication takes of a message, in bytes.
+func (p *publication) size() (uint64, error) {
+	msg, arena := capnp.NewSingleSegmentMessage(nil)
+	defer msg.Release()
+	m, err := bundle.NewRootPublication(arena)
+	if err != nil {
+		return 0, err
+	}
+	if err := p.fill(m); err != nil {
+		return 0, err
+	}
+	return msg.TotalSize()
 }
 
 func (p *publication) fillApps(m bundle.Publication) error {

@@ -81,7 +81,7 @@ func (p *publisher) publish(ctx context.Context, slot bootctl.Slot, digest nxs.D
 	if boot < now.boot {
 		return refusal.New(refusal.Superseded, "boot attempt %d is over, %d has begun", boot, now.boot)
 	}
-	next, err := open(p.files, slot, digest, boot)
+	next, err := p.open(slot, digest, boot)
 	if err != nil {
 		return err
 	}
@@ -91,6 +91,32 @@ func (p *publisher) publish(ctx context.Context, slot bootctl.Slot, digest nxs.D
 		return nil
 	}
 	return p.publishApp(ctx, next)
+}
+
+// Bounds of what is published of one set, in bytes (schema/bundle.capnp). That of the system and of all packages
+// together fits into one message, of at most 4 MiB.
+const (
+	maxSystem = 2 << 20
+	maxApp    = 28 << 10
+)
+
+// open makes the publication of a set. Refused as ManifestTooLarge if it takes too much of a message.
+func (p *publisher) open(slot bootctl.Slot, digest nxs.Digest, boot uint64) (*publication, error) {
+	next, err := open(p.files, slot, digest, boot)
+	if err != nil {
+		return nil, err
+	}
+	next.app = p.app
+	limit := uint64(maxSystem)
+	if p.app != "" {
+		limit = maxApp
+	}
+	size, err := next.size()
+	if err == nil && size > limit {
+		err = refusal.New(refusal.ManifestTooLarge,
+			"what the manifests of the set say takes %d bytes, and all of them may take %d", size, limit)
+	}
+	return next, err
 }
 
 // now returns what it has published.
@@ -103,7 +129,6 @@ func (p *publisher) now() *publication {
 
 // publishApp publishes a package, unless another set has one of its names.
 func (p *publisher) publishApp(ctx context.Context, next *publication) error {
-	next.app = p.app
 	now := p.shelf.now()
 	for _, other := range append([]*publication{now}, now.apps...) {
 		if name := other.meets(next); name != "" && other.app != p.app {
@@ -166,7 +191,7 @@ func (p *publisher) Check(_ context.Context, call bundle.SlotPublisher_check) er
 	if err != nil {
 		return err
 	}
-	if _, err := open(p.files, convert.SlotOf(call.Args().Slot()), digest, 0); err != nil {
+	if _, err := p.open(convert.SlotOf(call.Args().Slot()), digest, 0); err != nil {
 		return convert.Refuse(res.NewRefusal, err)
 	}
 	return nil

@@ -16,7 +16,7 @@ const (
 	DuplicateEntry   Reason = "duplicate-entry"    // an entry occurs twice
 	MisorderedEntry  Reason = "misordered-entry"   // an entry is in the wrong place
 	IndexTooLarge    Reason = "index-too-large"    // the index is over 1 MiB
-	ManifestTooLarge Reason = "manifest-too-large" // a manifest is over 256 KiB
+	ManifestTooLarge Reason = "manifest-too-large" // a manifest is over 256 KiB, or those of a set say too much to be published
 	PayloadTooLarge  Reason = "payload-too-large"  // a payload is over the policy's payload limit
 	TooManyBundles   Reason = "too-many-bundles"   // the set has more than 256 bundles
 )
