@@ -54,7 +54,7 @@ func (v *logShowVerb) Run(ctx context.Context, in *invocation) error {
 		if v.Losses {
 			return in.showLosses(ctx, s)
 		}
-		v.findSender(ctx, in, s)
+		v.findNames(ctx, in, s)
 		if err := v.show(ctx, in, s); err != nil {
 			return cannot("show log", "", err)
 		}
@@ -68,30 +68,61 @@ func (v *logShowVerb) Run(ctx context.Context, in *invocation) error {
 	})
 }
 
-// findSender lets a bundle be named without `bundle:`, and says who there is if the journal knows nobody of that name.
-// If the journal does not answer this, it will not answer what follows either.
-func (v *logShowVerb) findSender(ctx context.Context, in *invocation, s *session) {
-	if v.Sender == "" {
-		return
-	}
+// findNames lets a bundle be named without `bundle:` as a sender or scope, and says who there is if the journal knows
+// nobody of that name. If the journal does not answer this, it will not answer what follows either.
+func (v *logShowVerb) findNames(ctx context.Context, in *invocation, s *session) {
 	ctx, cancel := patient(ctx)
 	defer cancel()
-	all, err := readLosses(ctx, &s.facets)
-	if err != nil {
-		return
+	for _, name := range []struct {
+		asked *string
+		none  string
+		known func(context.Context, *session, string) ([]string, error)
+	}{
+		{&v.Sender, "nothing in the journal is from %s; its senders are %s", sendersOf},
+		{&v.Scope, "nothing in the journal has the scope %s; the newest records have %s", scopesOf},
+	} {
+		if *name.asked == "" {
+			continue
+		}
+		names, err := name.known(ctx, s, *name.asked)
+		switch bundle := "bundle:" + *name.asked; {
+		case err != nil, slices.Contains(names, *name.asked):
+		case slices.Contains(names, bundle):
+			*name.asked = bundle
+		default:
+			fmt.Fprintf(in.host.Stderr, "note: "+name.none+"\n", clean(*name.asked), clean(strings.Join(names, ", ")))
+		}
 	}
-	var names []string
+}
+
+// sendersOf returns all senders of the journal.
+func sendersOf(ctx context.Context, s *session, _ string) (names []string, err error) {
+	all, err := readLosses(ctx, &s.facets)
 	for _, t := range all.Senders {
 		names = append(names, t.Sender)
 	}
-	switch bundle := "bundle:" + v.Sender; {
-	case slices.Contains(names, v.Sender):
-	case slices.Contains(names, bundle):
-		v.Sender = bundle
-	default:
-		fmt.Fprintf(in.host.Stderr, "note: nothing in the journal is from %s; its senders are %s\n", clean(v.Sender),
-			clean(strings.Join(names, ", ")))
+	return names, err
+}
+
+// scopesOf returns the scopes of the newest records, and of older ones those that may be meant by a name.
+func scopesOf(ctx context.Context, s *session, asked string) (names []string, err error) {
+	log, done := s.journal(ctx)
+	defer done()
+	for _, scope := range []string{"", asked, "bundle:" + asked} {
+		n := 1
+		if scope == "" {
+			n = maxRecords
+		}
+		records, err := pages(ctx, log, n, func(m journal.Filter) error { return m.SetScope(scope) }, readRecords)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range records {
+			names = append(names, r.scope())
+		}
 	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
 }
 
 // show shows what there is, unless a follower does.

@@ -28,6 +28,16 @@ type record struct {
 
 func (r record) number() uint64 { return r.Sequence }
 
+// scope is what the record is about: what its sender says, or the sender.
+func (r record) scope() string {
+	for _, f := range r.Fields {
+		if f.Key == "scope" && f.Value != "" {
+			return f.Value
+		}
+	}
+	return r.Sender
+}
+
 // A field is one structured value. Fields keep the sender's order.
 type field struct {
 	Key   string `json:"key"`
