@@ -65,10 +65,7 @@ func (a appStep) judge(r *crashRig, end verbEnd) {
 	if active := r.state.version(r.state.ActiveSlot); active != oldVersion || r.state.LastRollback != nil {
 		r.t.Errorf("the system has %s after an %s: %+v", active, a.verb, r.state.LastRollback)
 	}
-	runs := ""
-	if now.Version != nil {
-		runs = *now.Version
-	}
+	runs := now.runs()
 	fails := a.version == brokenVersion
 	switch {
 	case end.exit == 0 && (runs != a.version || fails):
@@ -116,6 +113,14 @@ func (a appStep) quiet(r *crashRig) (now packageState) {
 	return now
 }
 
+// runs is the version of a package that runs; empty: none.
+func (p packageState) runs() string {
+	if p.Version == nil {
+		return ""
+	}
+	return *p.Version
+}
+
 // atRest reports whether nothing is under way with a package, and what runs of it is confirmed.
 func (p packageState) atRest() bool {
 	return p.PendingSlot == nil && !p.Staging && (p.Version == nil || p.HealthOK)
@@ -124,7 +129,7 @@ func (p packageState) atRest() bool {
 // services are the healthy services that a package should have.
 func (p packageState) services() (all []string) {
 	if p.Version != nil {
-		all = append(all, strings.Join([]string{p.Package, *p.Version, "healthy"}, " "))
+		all = append(all, strings.Join([]string{p.Package, p.runs(), "healthy"}, " "))
 	}
 	return all
 }

@@ -223,7 +223,7 @@ func TestBaseChangesUnderAPatch(t *testing.T) {
 
 // TestFullDiskForADelta: a disk without room for what a patch makes is noticed before the first byte.
 func TestFullDiskForADelta(t *testing.T) {
-	r := newForgedRig(t, fetchRigIn(t, smallDir(t)))
+	r := newForgedRig(t, fetchRigIn(t, smallDir(t, smallDisk)))
 	file := r.good(t)
 	before := r.durable(t)
 	free := r.fill()

@@ -20,15 +20,15 @@ const (
 	smallFiles = 128
 )
 
-// smallDir is a folder on a disk of its own.
-func smallDir(t *testing.T) string {
+// smallDir is a folder on a disk of its own, of that many bytes.
+func smallDir(t *testing.T, size int) string {
 	t.Helper()
 	if os.Getuid() != 0 {
 		t.Skip("needs root: it mounts a small disk")
 	}
 	dir := t.TempDir()
 	err := syscall.Mount("tmpfs", dir, "tmpfs", syscall.MS_NOSUID|syscall.MS_NODEV,
-		fmt.Sprintf("size=%d,nr_inodes=%d,mode=0755", smallDisk, smallFiles))
+		fmt.Sprintf("size=%d,nr_inodes=%d,mode=0755", size, smallFiles))
 	if errors.Is(err, syscall.EPERM) {
 		t.Skip("needs to mount a small disk, and may not")
 	}
@@ -47,7 +47,7 @@ func smallDir(t *testing.T) string {
 // whoever was not struck live on, nothing is half there, and once there is room again the next update goes through.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
-	r := newCrashRig(t, smallDir(t))
+	r := newCrashRig(t, smallDir(t, smallDisk))
 
 	free := r.fill()
 	if end := r.nx("stage", setFile(newVersion)); end.exit != 1 || end.reason != "no-space" {
@@ -81,6 +81,34 @@ func TestFullDisk(t *testing.T) {
 	r.wantWhole()
 	r.wantOnly(c, before)
 	r.wantNextUpdate()
+}
+
+// TestFullDiskForApps has no room for an app, and for the next version of one: both are refused, nothing is left of
+// them, and what ran before goes on.
+func TestFullDiskForApps(t *testing.T) {
+	t.Parallel()
+	r := newCrashRig(t, smallDir(t, 2*smallDisk))
+	r.must("trust", "add", "--role", "apps", filepath.Join(shared.demo(), "keys", "apps.pub"))
+
+	for _, c := range []struct{ verb, version, before string }{
+		{"install", oldVersion, ""}, {"upgrade", newVersion, oldVersion},
+	} {
+		step := appStep{installed: c.before, verb: c.verb, version: c.version}
+		left := r.left()
+		free := r.fill()
+		if end := r.nx(c.verb, appFile(c.version)); end.exit != 1 || end.reason != "no-space" {
+			t.Errorf("an %s on a full disk: %+v, want no-space", c.verb, end)
+		}
+		if now := step.quiet(r); now.runs() != c.before {
+			t.Errorf("after an %s that failed %q runs, want %q", c.verb, now.runs(), c.before)
+		}
+		free()
+		if now := r.left(); now != left {
+			t.Errorf("an %s on a full disk leaves %d bytes", c.verb, left-now)
+		}
+		r.must(c.verb, appFile(c.version))
+		r.wantSlots("system/apps/"+demo.App, step.quiet(r).systemState, appFile)
+	}
 }
 
 // fill takes every byte and every inode of the disk; free gives them back.
@@ -132,7 +160,7 @@ func fillBytes(name string) error {
 // before goes on.
 func TestFullDiskForData(t *testing.T) {
 	t.Parallel()
-	r := newCrashRig(t, smallDir(t), "--health-deadline", "3s", "--tries", "1")
+	r := newCrashRig(t, smallDir(t, smallDisk), "--health-deadline", "3s", "--tries", "1")
 	policy := filepath.Join(t.TempDir(), "policy.toml")
 	rule := "[[allow]]\npublisher = \"*\"\nbundle = \"*\"\npowers = [\"data:*\"]\n"
 	if err := os.WriteFile(policy, []byte(rule), 0o600); err != nil {
