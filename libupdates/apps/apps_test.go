@@ -336,3 +336,20 @@ func TestInterruptedInstallIsKept(t *testing.T) {
 	must(t, d.apps.CheckChange("camera", true))
 	wantRefused(d.apps.CheckChange("camera", false), refusal.AlreadyActive)
 }
+
+// The copy of the boot record that is kept for one boot is not made durable: a power cut leaves anything in its place.
+// The next boot does not read it.
+func TestCopyOfAnEarlierBootIsNotRead(t *testing.T) {
+	d := newDevice(t)
+	must(t, d.install("1.0.0", "web"))
+	disk := d.disk.Clone()
+	for _, name := range []string{"apps/web/boot.0", "apps/web/boot.1"} {
+		must(t, disk.Overwrite(name, []byte("anything")))
+	}
+	d.start(disk, true)
+	engine, err := d.apps.Engine("web")
+	must(t, err)
+	if version, _ := apps.Running(engine.Status()); version != "1.0.0" {
+		t.Errorf("web %q runs", version)
+	}
+}

@@ -12,13 +12,14 @@ import (
 // Files in the place of a package, beside its slots. Each has a number behind it: there are two halves of it.
 const (
 	recordFile = "record" // the boot record
-	bootFile   = "boot"   // its copy of this boot
+	bootFile   = "boot"   // its copy of this boot, which no other boot reads
 )
 
 // halves keep a record as two files.
 type halves struct {
 	fs   durable.FS
 	name string
+	once bool // for this boot: a power cut need not leave what was stored
 }
 
 func (h halves) half(n int) string { return fmt.Sprintf("%s.%d", h.name, n) }
@@ -42,17 +43,29 @@ func (h halves) Load(n int) ([]byte, error) {
 }
 
 // Store replaces a half in one step.
-func (h halves) Store(n int, raw []byte) error { return durable.Replace(h.fs, h.half(n), raw) }
+func (h halves) Store(n int, raw []byte) error {
+	if h.once {
+		return durable.ReplaceForBoot(h.fs, h.half(n), raw)
+	}
+	return durable.Replace(h.fs, h.half(n), raw)
+}
 
 // Sync makes all that was stored durable.
-func (h halves) Sync() error { return h.fs.SyncDir(".") }
+func (h halves) Sync() error {
+	if h.once {
+		return nil
+	}
+	return h.fs.SyncDir(".")
+}
 
 // cell is a file of the place.
-func (p *place) cell(name string) durable.CellFile { return durable.Apart(halves{p, name}) }
+func (p *place) cell(name string) durable.CellFile {
+	return durable.Apart(halves{fs: p, name: name, once: name == bootFile})
+}
 
 // forgetBoot removes the copy of an earlier boot.
 func (p *place) forgetBoot() error {
-	h := halves{p, bootFile}
+	h := halves{fs: p, name: bootFile}
 	for n := range 2 {
 		if err := p.RemoveAll(h.half(n)); err != nil {
 			return err

@@ -113,7 +113,8 @@ func (c *Cell) Store(value []byte) error {
 // damage to either half, not only the one before it. After a power cut or an error, each half holds the old value or
 // the new one; if either holds the new one, that is the value.
 func (c *Cell) StoreTwice(value []byte) error {
-	if err := c.Store(value); err != nil {
+	first := c.newest < 0 // then Store writes both halves
+	if err := c.Store(value); err != nil || first {
 		return err
 	}
 	return c.Store(value)

@@ -22,13 +22,23 @@ func WriteFile(fs FS, name string, data []byte) error {
 // of its directory makes the new ones durable. After an error the old content is still there.
 func Replace(fs FS, name string, data []byte) error { return ReplaceWithRoom(fs, name, data, 0) }
 
+// ReplaceForBoot is Replace for a file that is removed before it is read in another boot: after a power cut it may hold
+// anything.
+func ReplaceForBoot(fs FS, name string, data []byte) error {
+	return replace(fs, name, data, 0, false)
+}
+
 // ReplaceWithRoom is Replace, and reserves space for the file to grow to that size where the file system can.
 func ReplaceWithRoom(fs FS, name string, data []byte, room int64) error {
+	return replace(fs, name, data, room, true)
+}
+
+func replace(fs FS, name string, data []byte, room int64, sync bool) error {
 	temp := name + tempSuffix
 	if err := fs.RemoveAll(temp); err != nil {
 		return err
 	}
-	if err := writeSynced(fs, temp, data, room); err != nil {
+	if err := write(fs, temp, data, room, sync); err != nil {
 		fs.RemoveAll(temp) // best effort: the first error is the one to report
 		return err
 	}
@@ -39,7 +49,7 @@ func ReplaceWithRoom(fs FS, name string, data []byte, room int64) error {
 	return nil
 }
 
-func writeSynced(fs FS, name string, data []byte, room int64) error {
+func write(fs FS, name string, data []byte, room int64, sync bool) error {
 	f, err := fs.Create(name, privatePerm)
 	if err != nil {
 		return err
@@ -53,8 +63,10 @@ func writeSynced(fs FS, name string, data []byte, room int64) error {
 	if _, err := f.Write(data); err != nil {
 		return err
 	}
-	if err := f.Sync(); err != nil {
-		return err
+	if sync {
+		if err := f.Sync(); err != nil {
+			return err
+		}
 	}
 	return f.Close()
 }
