@@ -32,6 +32,7 @@ type Slot struct {
 	IndexSHA256   *string     `json:"indexSha256"`
 	Good          bool        `json:"good"`
 	Damage        *string     `json:"damage"`
+	Kept          bool        `json:"kept"` // the kernel verifies its payloads at every read
 	Bundles       []BundleRef `json:"bundles"`
 }
 

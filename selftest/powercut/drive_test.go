@@ -102,8 +102,8 @@ func fatal(lines []string) error {
 	return nil
 }
 
-// quiet waits until nothing is under way. It then has the system verify every byte of both slots, and returns its
-// state.
+// quiet waits until nothing is under way. It then has the system verify every byte of both slots, which the kernel has
+// to verify at every read as well, and returns its state.
 func (s *session) quiet() (oracle.State, error) {
 	if err := s.awaitLine("updated: ready (statefs)", 1); err != nil {
 		return oracle.State{}, err
@@ -124,6 +124,11 @@ func (s *session) quiet() (oracle.State, error) {
 	}
 	if _, err := s.Run("verify"); err != nil {
 		return now, err
+	}
+	for _, place := range places {
+		if slot := now.Slot(place.String()); slot.Digest() != "" && !slot.Kept {
+			return now, fmt.Errorf("slot %s: the kernel does not verify its payloads", place)
+		}
 	}
 	return now, errors.Join(s.History(s.device.sets)...)
 }

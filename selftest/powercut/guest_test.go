@@ -79,6 +79,11 @@ func TestReplay(t *testing.T) {
 		if done.states == 0 || done.twice == 0 {
 			t.Error("no cut met a program with a state, or none met one that could be rolled back")
 		}
+		t.Logf("of what was being staged, the kernel verified no payload on %d disks, some on %d, all on %d", done.plain,
+			done.partly, done.kept)
+		if done.plain == 0 || done.partly == 0 || done.kept == 0 {
+			t.Error("no cut met a stage before, while or after fs-verity was enabled")
+		}
 		kit.Must(t, r.boot(t.Context(), *seed, *boots, *losses, work))
 		t.Logf("%d of them started, in %s", *boots, lap())
 	})

@@ -25,6 +25,8 @@ type found struct {
 	recorded bool // the boot record exists
 	state    oracle.State
 	slots    map[string]string   // digests of what they hold and of what is staged, in hex
+	unkept   map[string]string   // why the kernel does not verify the payloads of one of them
+	unnamed  staging             // what was being staged
 	system   string              // the folder with the slots
 	states   map[string][]string // what each version that may run would find as its state
 	mended   []string
@@ -81,42 +83,47 @@ func lookAt(disk image, work string, verify nxs.VerifyFunc) (*found, error) {
 	if err := putStates(root, states); err != nil {
 		return nil, err
 	}
-	return open(root, verify)
+	kept, unnamed, err := readSeals(file, root, work)
+	if err != nil {
+		return nil, err
+	}
+	f := &found{system: filepath.Join(root, "system"), slots: map[string]string{}, unkept: map[string]string{},
+		unnamed: unnamed}
+	return f, f.open(root, kept, verify)
 }
 
 // open opens the folder of a system, in the order in which a start does.
-func open(root string, verify nxs.VerifyFunc) (*found, error) {
-	f := &found{system: filepath.Join(root, "system"), slots: map[string]string{}}
+func (f *found) open(root string, kept seals, verify nxs.VerifyFunc) error {
 	state := filepath.Join(root, "state")
 	if err := errors.Join(os.MkdirAll(f.system, 0o755), os.MkdirAll(state, 0o755)); err != nil {
-		return nil, err // a start makes them if they are missing
+		return err // a start makes them if they are missing
 	}
 	system, err := os.OpenRoot(f.system)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer system.Close()
-	store, err := slots.Open(durable.OS(system))
+	store, err := slots.Open(durable.WithVerity(system, kept))
 	if err != nil {
-		return nil, err
+		return err
 	}
-	held, err := readSlots(store, verify)
+	held, err := f.readSlots(store, verify)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	raw, err := openRecord(state)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	record, held, err := f.record(store, verify, raw, held)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for i, content := range held {
 		f.slots[places[i].String()] = digestOf(content)
 	}
 	f.state = stateOf(record)
-	return f, f.showStates(root, store, record)
+	return f.showStates(root, store, record)
 }
 
 // record returns the record that a start goes by, and what the slots hold then.
@@ -134,7 +141,7 @@ func (f *found) record(store *slots.Store, verify nxs.VerifyFunc, raw []byte, he
 		if err := store.Promote(on); err != nil {
 			return record, held, err
 		}
-		if held, err = readSlots(store, verify); err != nil {
+		if held, err = f.readSlots(store, verify); err != nil {
 			return record, held, err
 		}
 	}
@@ -148,8 +155,9 @@ var places = [...]bootctl.Slot{bootctl.A, bootctl.B, bootctl.Staged}
 // contents are what they hold.
 type contents = [len(places)]bootctl.Content
 
-// readSlots verifies every byte of what the slots hold, and of what is staged.
-func readSlots(store *slots.Store, verify nxs.VerifyFunc) (held contents, err error) {
+// readSlots verifies every byte of what the slots hold, and of what is staged, and that the kernel verifies payloads,
+// if it does, against the signed digests.
+func (f *found) readSlots(store *slots.Store, verify nxs.VerifyFunc) (held contents, err error) {
 	for i, slot := range places {
 		content, err := store.Content(slot)
 		if err != nil {
@@ -158,7 +166,7 @@ func readSlots(store *slots.Store, verify nxs.VerifyFunc) (held contents, err er
 		if err := store.Verify(slot, content.Digest, verify); err != nil {
 			return held, err
 		}
-		held[i] = content.Record()
+		held[i], f.unkept[slot.String()] = content.Record(), content.Unkept
 	}
 	return held, nil
 }

@@ -67,7 +67,8 @@ func (p promise) told(now oracle.State, was stand, ahead []stand) error {
 	return want.Check(now)
 }
 
-// wholly checks that each slot, and the link to a staged set, holds exactly the contents of one archive, or nothing.
+// wholly checks that each slot, and the link to a staged set, holds exactly the contents of one archive, or nothing,
+// and that the kernel verifies its payloads: it does so before a set has its name.
 func (p promise) wholly(f *found) error {
 	for _, place := range places {
 		slot := place.String()
@@ -81,6 +82,9 @@ func (p promise) wholly(f *found) error {
 		}
 		if err := oracle.SameFiles(filepath.Join(f.system, "sets", digest), set.Files); err != nil {
 			return fmt.Errorf("slot %s: %w", slot, err)
+		}
+		if why := f.unkept[slot]; why != "" {
+			return fmt.Errorf("slot %s: the kernel does not verify its payloads: %s", slot, why)
 		}
 	}
 	return nil

@@ -72,6 +72,9 @@ func TestThePromiseCanBeBroken(t *testing.T) {
 			`the version floor is "", want ["1.1.0"]`},
 		{"staged set forgotten", func(_ *testing.T, _ *found, was *stand) { was.Staged = third },
 			"was staged, and is neither"},
+		{"a payload without fs-verity", func(_ *testing.T, f *found, _ *stand) {
+			f.unkept = map[string]string{"b": "fs-verity is not enabled"}
+		}, "slot b: the kernel does not verify its payloads: fs-verity is not enabled"},
 		{"a set of nobody's", func(_ *testing.T, f *found, _ *stand) { f.slots["a"] = "99" },
 			"which was never staged"},
 		{"a file more", func(t *testing.T, f *found, _ *stand) {

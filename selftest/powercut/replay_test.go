@@ -26,6 +26,8 @@ type cut struct {
 type replayed struct {
 	requests, barriers, cuts, distinct, fresh, mended int
 	states, twice                                     int // disks with one state, and with another one, for a rollback
+	// disks with a set that has no name yet, of which the kernel verifies no payload, some, or all
+	plain, partly, kept int
 }
 
 // count counts a disk that keeps the promise.
@@ -35,6 +37,15 @@ func (d *replayed) count(f *found) {
 		d.fresh++
 	case len(f.mended) > 0:
 		d.mended++
+	}
+	switch n := f.unnamed; {
+	case n == staging{}:
+	case n.kept == 0:
+		d.plain++
+	case n.plain > 0:
+		d.partly++
+	default:
+		d.kept++
 	}
 	switch len(f.states) {
 	case 1:

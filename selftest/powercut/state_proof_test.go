@@ -114,8 +114,9 @@ func edit(t *testing.T, disk string, requests ...string) {
 	}
 }
 
-// TestReadStates reads images from a disk, and finds one that is not sound.
-func TestReadStates(t *testing.T) {
+// makeDisk makes an empty file system in a file.
+func makeDisk(t *testing.T, disk string) {
+	t.Helper()
 	for _, tool := range []string{"mke2fs", "e2fsck", "debugfs"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			if _, err := os.Stat("/sbin/" + tool); err != nil {
@@ -123,12 +124,17 @@ func TestReadStates(t *testing.T) {
 			}
 		}
 	}
-	dir := t.TempDir()
-	disk, root := filepath.Join(dir, "disk"), filepath.Join(dir, "root")
 	kit.Must(t, os.WriteFile(disk, nil, 0o600))
 	kit.Must(t, os.Truncate(disk, diskSize))
 	_, err := runTool("mke2fs", 0, "-q", "-F", "-t", "ext4", "-b", "4096", disk)
 	kit.Must(t, err)
+}
+
+// TestReadStates reads images from a disk, and finds one that is not sound.
+func TestReadStates(t *testing.T) {
+	dir := t.TempDir()
+	disk, root := filepath.Join(dir, "disk"), filepath.Join(dir, "root")
+	makeDisk(t, disk)
 	if states, err := readStates(disk, dir); err != nil || len(states) > 0 {
 		t.Errorf("on a disk without states: %q, %v", states, err)
 	}

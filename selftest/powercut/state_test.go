@@ -66,7 +66,8 @@ func readImage(disk, name, image string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := copyExtents(disk, image, extent.FindAllStringSubmatch(extents, -1)); err != nil {
+	err = copyExtents(disk, image, extent.FindAllStringSubmatch(extents, -1))
+	if err := errors.Join(err, os.Truncate(image, bundlestate.ImageSize)); err != nil {
 		return "", err
 	}
 	if _, err := runTool("e2fsck", mended, "-f", "-p", image); err != nil {
@@ -103,7 +104,7 @@ func copyExtents(disk, image string, extents [][]string) error {
 			return err
 		}
 	}
-	return to.Truncate(bundlestate.ImageSize)
+	return nil
 }
 
 // putStates puts the lines where their images were, in what was copied from the disk.
