@@ -21,7 +21,7 @@ func confiner(dirs map[string]string, groups *plat.Delegation, reach *reach) fun
 	return func(name, binary string) (supervise.Place, error) {
 		if name != links.Runner {
 			c, err := Confinement(name, binary, dirs)
-			return supervise.Place{Confinement: c}, err
+			return supervise.Place{Confinement: c, Env: environment(name)}, err
 		}
 		own := maps.Clone(dirs)
 		own[groupsDir] = groups.Dir()
@@ -32,6 +32,15 @@ func confiner(dirs map[string]string, groups *plat.Delegation, reach *reach) fun
 		c.Groups, c.Connect = groups.Measure(), reach.ports()
 		return supervise.Place{Confinement: c, Group: groups.Group(), Lingers: true}, nil
 	}
+}
+
+// environment returns that of a daemon's process. The Go runtime keeps part of the heap, and a thread, for each
+// processor that it uses at the same time.
+func environment(name string) []string {
+	if slices.ContainsFunc(Table(), func(row Daemon) bool { return row.Name == name && row.Parallel }) {
+		return nil
+	}
+	return []string{"GOMAXPROCS=1"}
 }
 
 // Confinement returns the confinement in a daemon's row, for this machine: with the directories in their places, to

@@ -42,6 +42,20 @@ func TestEveryRowIsConfined(t *testing.T) {
 	}
 }
 
+// A daemon that does not work on payloads runs on one processor at a time. There is nothing else in any environment.
+func TestWhoRunsInParallel(t *testing.T) {
+	parallel := []string{"updated", fetchName, "execd"}
+	for _, row := range confined() {
+		want := []string{"GOMAXPROCS=1"}
+		if slices.Contains(parallel, row.Name) {
+			want = nil
+		}
+		if got := environment(row.Name); !slices.Equal(got, want) {
+			t.Errorf("the environment of %s is %q, want %q", row.Name, got, want)
+		}
+	}
+}
+
 // Each has a user of its own but the selftest, which is no part of a product.
 func TestUsersAreTheirOwn(t *testing.T) {
 	users := map[uint32]string{}

@@ -17,6 +17,7 @@ type Daemon struct {
 	Settings []string // policy values
 
 	Confinement plat.Confinement // what its process may do; the path "dir:NAME" stands for one of Dirs
+	Parallel    bool             // it uses all processors at the same time, because it reads and verifies payloads
 }
 
 // An Edge is one facet a daemon holds.
@@ -130,6 +131,7 @@ func updateRows() []Daemon {
 				hinderedSetting},
 
 			Confinement: daemon(5, plat.PathRule{Path: "dir:system", Access: plat.Read | plat.Write}),
+			Parallel:    true,
 		},
 		{
 			Name:     fetchName,
@@ -138,6 +140,7 @@ func updateRows() []Daemon {
 			Settings: []string{registryRate},
 
 			Confinement: client(10),
+			Parallel:    true,
 		},
 	}
 }
@@ -159,6 +162,7 @@ func bundleRows() []Daemon {
 			Settings: []string{"settle", groupsDir, usersSetting},
 
 			Confinement: starter(6),
+			Parallel:    true,
 		},
 		{
 			Name:     remoteName,

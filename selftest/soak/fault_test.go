@@ -133,5 +133,7 @@ func kill(p kit.Proc) string {
 	return p.Name
 }
 
-// isService tells services from daemons: execd gives them an environment, and daemons have none.
-func isService(p kit.Proc) bool { return len(p.Env()) > 0 && p.Name != "initd" }
+// isService tells services from daemons: execd tells them their slot.
+func isService(p kit.Proc) bool {
+	return slices.ContainsFunc(p.Env(), func(v string) bool { return strings.HasPrefix(v, "NEXUS_SLOT=") })
+}

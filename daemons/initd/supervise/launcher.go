@@ -30,6 +30,7 @@ type Processes struct {
 // A Place is where a daemon's process runs, and what it may do there.
 type Place struct {
 	Confinement plat.Confinement
+	Env         []string    // its whole environment
 	Group       *plat.Group // nil: in initd's
 	Lingers     bool        // it may outlive initd to clean up what it started; all others end with initd
 }
@@ -48,6 +49,7 @@ func (p *Processes) Launch(name string, channel, stderr *os.File) (plat.Process,
 		Path:   path,
 		File:   p.Memory,
 		Argv:   []string{name},
+		Env:    place.Env,
 		Dir:    "/",
 		Stdout: stderr,
 		Stderr: stderr,
