@@ -48,7 +48,9 @@ func (v *device) ofApp(name string) *device {
 		v.t.Fatal(err)
 	}
 	v.t.Cleanup(func() { root.Close() })
-	answer, release := v.publisher.App(v.t.Context(), func(p bundle.SlotPublisher_app_Params) error { return p.SetName(name) })
+	answer, release := v.publisher.App(v.t.Context(), func(p bundle.SlotPublisher_app_Params) error {
+		return p.SetName(name)
+	})
 	v.t.Cleanup(release)
 	app := *v
 	app.publisher = answer.Publisher()
