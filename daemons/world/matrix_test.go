@@ -20,6 +20,7 @@ import (
 	"nexus/daemons/vat"
 	"nexus/daemons/world"
 	"nexus/libupdates/refusal"
+	"nexus/libupdates/updatestest"
 )
 
 // selftest is the row of the authority table that the world's visitor has.
@@ -331,31 +332,33 @@ func get(ctx context.Context, manager registry.ServiceManager, name string, wait
 	}
 }
 
-// TestOperatorIsNoGate tries all methods on everything that an operator can get: none of them commits, publishes, or
-// allows it to link others.
+// TestOperatorIsNoGate tries all methods on everything that an operator can get, of the system and of an app: none of
+// them commits, publishes, or allows it to link others.
 func TestOperatorIsNoGate(t *testing.T) {
-	w, o := started(t)
+	w := shared(t)
+	o := w.Operator()
 	p := &trespasser{t: t, methods: methods(t)}
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
-	facets := map[string]func(*world.Operator) (capnp.Client, error){
-		"Updated": func(o *world.Operator) (capnp.Client, error) {
-			c, err := o.Updated(ctx)
-			return capnp.Client(c), err
-		},
-		"StagedSystem": func(o *world.Operator) (capnp.Client, error) {
-			c, err := o.Stage(set(t, "1.1.0", "serve 1.1.0"))
-			return capnp.Client(c), err
-		},
-	}
-	for _, facet := range []string{"Updated", "StagedSystem"} {
-		client, err := facets[facet](o)
+	key := updatestest.Key(1)
+	app := updatestest.Archive(t, key, "1.1.0", updatestest.Bundle("web", "1.1.0", nil, []byte("pages"), key))
+	for _, of := range []struct {
+		operator *world.Operator
+		set      []byte
+	}{{o, set(t, "1.1.0", "serve 1.1.0")}, {o.App("web"), app}} {
+		updated, err := of.operator.Updated(ctx)
 		if err != nil {
 			t.Fatal(err)
 		}
-		p.try("operator", facet, client, "switch", "discard")
-		client.Release()
-		o.AwaitState("the end of a stage that was dropped", 0, func(s world.State) bool { return !s.Staging })
+		p.try("operator", "Updated", capnp.Client(updated))
+		updated.Release()
+		of.operator.AwaitState("the end of a stage that was dropped", 0, func(s world.State) bool { return !s.Staging })
+		staged, err := of.operator.Stage(of.set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.try("operator", "StagedSystem", capnp.Client(staged), "switch", "discard")
+		staged.Release()
 	}
 	conn := w.Dial(t, "control.sock")
 	defer conn.Close()
