@@ -125,7 +125,11 @@ func (t *target) hint(reason refusal.Reason) string {
 	}
 	switch reason {
 	case refusal.NotGranted:
-		return "whoever runs the system decides what it gives to whom: `nx up --share ROLE=PATH`"
+		way := "--share ROLE=PATH"
+		if t.remote.To != "" {
+			way = "--operator KEY=ROLE"
+		}
+		return "whoever runs the system decides what it gives to whom: `nx up " + way + "`"
 	case refusal.NotRunning:
 		return t.start()
 	case refusal.Disconnected:
