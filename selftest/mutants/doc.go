@@ -3,7 +3,7 @@
 // tree is touched.
 //
 //	go test ./selftest/mutants                                        every fault applies (-v: what each breaks)
-//	go test ./selftest/mutants -run 'TestMutants/ID' -v -args -whole  seed the faults of that name
+//	go test ./selftest/mutants -run 'TestMutants/all/ID' -v -args -whole  seed the faults of that name
 //
 // A mutant is caught when a test fails or runs into its time limit. It is not caught when it does not compile, nor by
 // tests that are red without it: they are run first. The package contains only tests.
