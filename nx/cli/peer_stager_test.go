@@ -104,4 +104,6 @@ func (*peerSink) Reuse(context.Context, update.StageSink_reuse) error { return e
 
 func (*peerSink) Patch(context.Context, update.StageSink_patch) error { return errors.New("not asked") }
 
-func (*peerSink) Stream(context.Context, update.StageSink_stream) error { return errors.New("not asked") }
+func (*peerSink) Stream(context.Context, update.StageSink_stream) error {
+	return errors.New("not asked")
+}
