@@ -124,9 +124,7 @@ func (m *maker) blocks() ([][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	first := binary.AppendUvarint([]byte{version}, uint64(m.old.size))
-	first = binary.AppendUvarint(first, uint64(m.size))
-	blocks := [][]byte{packer.append(first, m.control.encode())}
+	blocks := [][]byte{m.head(packer)}
 	var c changes
 	at, fresh := int64(0), make([]byte, stride)
 	flush := func() {
@@ -164,6 +162,12 @@ func (m *maker) blocks() ([][]byte, error) {
 		flush()
 	}
 	return blocks, nil
+}
+
+// head returns the first block: the sizes, and what is copied from where.
+func (m *maker) head(p *packer) []byte {
+	sizes := binary.AppendUvarint([]byte{version}, uint64(m.old.size))
+	return p.append(binary.AppendUvarint(sizes, uint64(m.size)), m.control.encode())
 }
 
 // stride is how many bytes are predicted at a time.

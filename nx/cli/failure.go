@@ -117,80 +117,64 @@ func (in *invocation) cause(ctx context.Context, err error) (refusal.Reason, str
 // lost reports whether the other side of a call went away.
 func lost(err error) bool { return vat.Disconnected(err) || errors.Is(err, errGone) }
 
-// hint returns the advice for a reason, or "".
-func (t *target) hint(reason refusal.Reason) string {
-	nx := t.nx()
-	if hint := t.appHint(reason); t.app != "" && hint != "" {
-		return hint
-	}
-	switch reason {
-	case refusal.NotGranted:
-		way := "--share ROLE=PATH"
-		if t.remote.To != "" {
-			way = "--operator KEY=ROLE"
-		}
-		return "whoever runs the system decides what it gives to whom: `nx up " + way + "`"
-	case refusal.NotRunning:
-		return t.start()
-	case refusal.Disconnected:
-		return "what it was asked for may be done nevertheless: `" + nx + " status` shows it"
-	case refusal.Quarantined:
-		return "it was rolled back before; `" + nx + " clear SET` lets it be staged again"
-	case refusal.Downgrade:
-		return "`" + nx + " update --downgrade FILE` installs it anyway"
-	case refusal.VersionFloor:
-		return "`" + nx + " floor lower VERSION` lets older sets in again"
-	case refusal.NothingStaged:
-		return "stage a set with `" + nx + " stage FILE`"
-	case refusal.TrialInProgress:
-		return "wait for the verdict, see `" + nx + " status`, or end the trial with `" + nx + " rollback`"
-	case refusal.ArchiveTooLarge, refusal.PayloadTooLarge:
-		return "the policy is set by `nx up --limit-archive SIZE --limit-payload SIZE`"
-	case refusal.UntrustedPublisher:
-		return "if you trust its publisher: `" + nx + " trust add PUB`; a device with a root needs a new root (`" + nx +
-			" trust update`)"
-	case refusal.InvalidSignature:
-		return "it was changed after it was signed, or damaged on its way: get it again"
-	case refusal.StageInProgress:
-		return "wait until it has ended, or end it with `" + nx + " discard`"
-	case refusal.PolicyDenied:
-		return "`" + nx + " policy` shows what the device grants, `" + nx + " policy set FILE` replaces it"
-	case refusal.NotRunnable:
-		return "`" + nx + " services` shows what runs by itself, `" + nx + " bundles` what each bundle can do"
-	case refusal.UnknownBundle:
-		return "`" + nx + " bundles` shows what is published"
-	case refusal.TooManyClients:
-		return "somebody follows the log or runs bundles from many places: end some of them"
-	case refusal.MissingBase:
-		return "with `--full FILE.nxs`, nx sends the set itself to a device that cannot use the delta"
-	case refusal.NotQuarantined:
-		return "`" + nx + " status` shows what is quarantined"
-	default:
-		return ""
-	}
+// hints are the advice for reasons. NX stands for the command for the system that was asked.
+var hints = map[refusal.Reason]string{
+	refusal.ArchiveTooLarge:    sizeHint,
+	refusal.Disconnected:       "what it was asked for may be done nevertheless: `NX status` shows it",
+	refusal.Downgrade:          "`NX update --downgrade FILE` installs it anyway",
+	refusal.InvalidSignature:   "it was changed after it was signed, or damaged on its way: get it again",
+	refusal.MissingBase:        "with `--full FILE.nxs`, nx sends the set itself to a device that cannot use the delta",
+	refusal.NotQuarantined:     "`NX status` shows what is quarantined",
+	refusal.NotRunnable:        "`NX services` shows what runs by itself, `NX bundles` what each bundle can do",
+	refusal.NothingStaged:      "stage a set with `NX stage FILE`",
+	refusal.PayloadTooLarge:    sizeHint,
+	refusal.PolicyDenied:       "`NX policy` shows what the device grants, `NX policy set FILE` replaces it",
+	refusal.Quarantined:        "it was rolled back before; `NX clear SET` lets it be staged again",
+	refusal.StageInProgress:    "wait until it has ended, or end it with `NX discard`",
+	refusal.TooManyClients:     "somebody follows the log or runs bundles from many places: end some of them",
+	refusal.TrialInProgress:    "wait for the verdict, see `NX status`, or end the trial with `NX rollback`",
+	refusal.UnknownBundle:      "`NX bundles` shows what is published",
+	refusal.UntrustedPublisher: trustHint("PUB"),
+	refusal.VersionFloor:       "`NX floor lower VERSION` lets older sets in again",
 }
 
-// appHint is hint for a command that is about an app, or "" if the advice is the same.
-func (t *target) appHint(reason refusal.Reason) string {
-	nx := t.nx()
-	switch reason {
-	case refusal.Disconnected:
-		return "what it was asked for may be done nevertheless: `" + nx + " apps` shows it"
-	case refusal.Downgrade:
-		return "`" + nx + " upgrade --downgrade FILE` goes down, where the device's policy allows it"
-	case refusal.Quarantined:
-		return "it was rolled back before, and stays out until its app is uninstalled"
-	case refusal.StageInProgress:
-		return "wait until it has ended, or end it with `" + nx + " discard --app " + t.app + "`"
-	case refusal.TrialInProgress:
-		return "wait for the verdict, see `" + nx + " apps` and `" + nx + " status`"
-	case refusal.UnknownApp:
-		return "`" + nx + " apps` shows what is installed"
-	case refusal.UntrustedPublisher:
-		return "if you trust its publisher: `" + nx + " trust add --role apps PUB`; a device with a root needs a new " +
-			"root (`" + nx + " trust update`)"
+const sizeHint = "the policy is set by `nx up --limit-archive SIZE --limit-payload SIZE`"
+
+func trustHint(key string) string {
+	return "if you trust its publisher: `NX trust add " + key + "`; a device with a root needs a new root " +
+		"(`NX trust update`)"
+}
+
+// appHints are the advice for a command that is about an app, where that is another. APP stands for the app.
+var appHints = map[refusal.Reason]string{
+	refusal.Disconnected:       "what it was asked for may be done nevertheless: `NX apps` shows it",
+	refusal.Downgrade:          "`NX upgrade --downgrade FILE` goes down, where the device's policy allows it",
+	refusal.Quarantined:        "it was rolled back before, and stays out until its app is uninstalled",
+	refusal.StageInProgress:    "wait until it has ended, or end it with `NX discard --app APP`",
+	refusal.TrialInProgress:    "wait for the verdict, see `NX apps` and `NX status`",
+	refusal.UnknownApp:         "`NX apps` shows what is installed",
+	refusal.UntrustedPublisher: trustHint("--role apps PUB"),
+}
+
+// hint returns the advice for a reason, or "".
+func (t *target) hint(reason refusal.Reason) string {
+	switch {
+	case reason == refusal.NotRunning:
+		return t.start()
+	case reason == refusal.NotGranted && t.remote.To != "":
+		return grantHint("--operator KEY=ROLE")
+	case reason == refusal.NotGranted:
+		return grantHint("--share ROLE=PATH")
 	}
-	return ""
+	advice := hints[reason]
+	if other, is := appHints[reason]; is && t.app != "" {
+		advice = other
+	}
+	return strings.NewReplacer("NX", t.nx(), "APP", t.app).Replace(advice)
+}
+
+func grantHint(way string) string {
+	return "whoever runs the system decides what it gives to whom: `nx up " + way + "`"
 }
 
 // start says how the system is started.
