@@ -16,7 +16,9 @@ type verityOf struct{ enable, measure error }
 
 func (v verityOf) Enable(*os.File) error { return v.enable }
 
-func (v verityOf) Measure(*os.File) ([sha256.Size]byte, error) { return [sha256.Size]byte{1}, v.measure }
+func (v verityOf) Measure(*os.File) ([sha256.Size]byte, error) {
+	return [sha256.Size]byte{1}, v.measure
+}
 
 // Only a machine that lacks fs-verity counts as one that does. Whatever else fails is a failure, or payloads would be
 // read without anybody knowing why.
