@@ -39,7 +39,7 @@ type waker struct {
 	timer *time.Timer // runs from a start to the first process
 	wakes int
 	woken bool   // reset since the last first process
-	say   []byte // text for the console's reader
+	say   []byte // for the console's reader, before anything else
 }
 
 func newWaker(console io.Reader, patient time.Duration, reset, awake func()) *waker {
@@ -95,34 +95,39 @@ func (w *waker) wake() {
 	w.reset()
 }
 
-// Read reads the console.
+// Read reads the console. What is said of a reset comes before what was read after it, also by a read that had begun
+// before: the line of the first process stays whole.
 func (w *waker) Read(p []byte) (int, error) {
 	if n := w.said(p); n > 0 {
 		return n, nil
 	}
 	n, err := w.console.Read(p)
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.see(p[:n])
-	if n == 0 {
-		if n = w.said(p); n > 0 {
-			return n, nil
-		}
+	if len(w.say) == 0 {
+		return n, err
 	}
-	return n, err
+	w.say = append(w.say, p[:n]...)
+	return w.take(p), nil // an end of the console is met again
 }
 
-// said copies pending text into p, to be read before the machine's next output.
+// said copies pending text into p.
 func (w *waker) said(p []byte) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	return w.take(p)
+}
+
+// take is said for a caller that holds the lock.
+func (w *waker) take(p []byte) int {
 	n := copy(p, w.say)
 	w.say = w.say[n:]
 	return n
 }
 
-// see looks for the first process in the console's output.
+// see looks for the first process in the console's output. The lock is held.
 func (w *waker) see(text []byte) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	for len(text) > 0 {
 		part, rest, ends := bytes.Cut(text, []byte("\n"))
 		if room := len(machine.LineFirst) - len(w.line); room > 0 {

@@ -22,6 +22,8 @@ func TestWaker(t *testing.T) {
 		"first process":                {[]string{"firmware\r\n", "init: first pro", "cess on riscv64\r\n"}, 0, 0, 0},
 		"a reset that helps": {[]string{"firmware\r\n", "", "firmware\r\n", "init: first process\r\n"}, 0, 1,
 			1},
+		"byte by byte": {append([]string{"firmware\r\n", ""}, strings.Split("init: first process\r\n", "")...), 0, 1,
+			1},
 		"not at a line's begin": {[]string{"no init: first process\r\n"}, 0, maxWakes, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -49,7 +51,9 @@ func TestWaker(t *testing.T) {
 				time.Sleep(10 * time.Minute)
 				close(reads)
 				synctest.Wait()
-				if wakes != c.want || awake != c.awake || strings.Count(console.String(), LineWake) != c.want {
+				const line = "\r\n" + LineWake + "\r\n" // and then the output of the next start, from its beginning
+				if said := console.String(); wakes != c.want || awake != c.awake ||
+					strings.Count(said, line) != c.want || strings.Contains(said, "i"+line) {
 					t.Errorf("%d resets, want %d, %d helped, want %d; the console:\n%s", wakes, c.want, awake, c.awake,
 						console)
 				}
