@@ -193,7 +193,19 @@ func (a *appRuns) forget(name string, run *appRun) {
 	if a.leaving[name] == run {
 		delete(a.leaving, name)
 	}
-	if a.running[name] == nil {
+	a.drop(name)
+}
+
+// unwatch is called when somebody no longer follows the health of a package, which may be gone.
+func (a *appRuns) unwatch(name string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.drop(name)
+}
+
+// drop removes the supervisor of a package that is gone. The lock is held.
+func (a *appRuns) drop(name string) {
+	if a.running[name] == nil && a.leaving[name] == nil {
 		delete(a.known, name)
 	}
 }

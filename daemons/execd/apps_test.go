@@ -1,10 +1,16 @@
 package execd
 
 import (
+	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"testing"
+	"time"
 
+	"nexus/capnpgen/bootrecord"
+	"nexus/capnpgen/exec"
+	"nexus/daemons/logclient"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
 	"nexus/libupdates/refusal"
@@ -147,4 +153,43 @@ func TestProgramsOnDemandEndWithTheirApp(t *testing.T) {
 	}
 	done()
 	<-run.over
+}
+
+// Whoever follows the health of an app hears of it after it was gone and has come again, as it does when its slot is
+// published anew.
+func TestHealthOfAnAppThatComesAgain(t *testing.T) {
+	s := &supervisor{
+		means: &means{clock: plat.RealClock{}, log: logclient.New("test", vat.NewHolding("LogSink")),
+			forwarder: newForwarder(nil), trees: &trees{}},
+		changed: vat.NewNotifier(),
+	}
+	s.apps = newAppRuns(s, plat.UserRange{First: 1 << 20, Count: 8})
+	system := exec.ServiceHealth_ServerToClient(&healthServer{system: s})
+	defer system.Release()
+	app, release := system.App(t.Context(), func(p exec.ServiceHealth_app_Params) error { return p.SetName("mail") })
+	defer release()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	known := uint64(0)
+	for boot := range uint64(3) {
+		p := publicationOf(nil, []string{"mail"})
+		p.complete, p.apps[0].slot, p.apps[0].boot = true, bootrecord.Slot_a, boot+1
+		s.apps.take(t.Context(), p)
+		for seen := uint64(0); seen != boot+1; {
+			answer, release := app.Health().Next(ctx, func(p exec.ServiceHealth_next_Params) error {
+				p.SetKnown(known)
+				return nil
+			})
+			res, err := answer.Struct()
+			if err != nil {
+				t.Fatal(err)
+			}
+			known, seen = res.Revision(), res.Boot()
+			release()
+		}
+		s.apps.take(t.Context(), publication{complete: true})
+		for len(s.apps.all()) > 0 && ctx.Err() == nil {
+			runtime.Gosched() // until it is gone
+		}
+	}
 }

@@ -33,7 +33,7 @@ func Run(ctx context.Context, b *vat.Endowments, host plat.Host) error {
 		return capnp.Client(exec.ServiceWatch_ServerToClient(&watchServer{s}))
 	})
 	b.Serve("ServiceHealth", func(vat.Client) capnp.Client {
-		return capnp.Client(exec.ServiceHealth_ServerToClient(&healthServer{s}))
+		return capnp.Client(exec.ServiceHealth_ServerToClient(&healthServer{system: s}))
 	})
 	runs := &atomic.Uint64{}
 	b.Serve("Exec", func(c vat.Client) capnp.Client {

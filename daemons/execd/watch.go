@@ -107,9 +107,25 @@ func wireState(s health.State) exec.ServiceStatus_State {
 	}
 }
 
-// A healthServer serves ServiceHealth.
+// A healthServer serves ServiceHealth, of the system or of a package of apps.
 type healthServer struct {
-	s *supervisor
+	system *supervisor
+	app    string // the package; empty: the system
+}
+
+// of returns the supervisor to ask: a package that was gone and has come again has another one.
+func (h *healthServer) of() *supervisor {
+	if h.app == "" {
+		return h.system
+	}
+	return h.system.apps.of(h.app)
+}
+
+// Shutdown is called when the last reference is released.
+func (h *healthServer) Shutdown() {
+	if h.app != "" {
+		h.system.apps.unwatch(h.app)
+	}
 }
 
 // answerEvery bounds the time without an answer, so that the caller knows that execd is alive.
@@ -119,19 +135,20 @@ const answerEvery = 250 * time.Millisecond
 // is settled.
 func (h *healthServer) Next(ctx context.Context, call exec.ServiceHealth_next) error {
 	call.Go()
-	h.s.settleAttempt(call.Args().Settled())
-	if err := h.s.awaitNews(ctx, call.Args().Known()); err != nil {
+	s := h.of()
+	s.settleAttempt(call.Args().Settled())
+	if err := s.awaitNews(ctx, call.Args().Known()); err != nil {
 		return err
 	}
 	res, err := call.AllocResults()
 	if err != nil {
 		return err
 	}
-	h.s.mu.Lock()
-	defer h.s.mu.Unlock()
-	res.SetRevision(h.s.revision)
-	res.SetBoot(h.s.current.boot)
-	return fill(res, h.s.current.quorum, h.s.services, (*service).forVerdict, nil)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	res.SetRevision(s.revision)
+	res.SetBoot(s.current.boot)
+	return fill(res, s.current.quorum, s.services, (*service).forVerdict, nil)
 }
 
 // App returns the health of a package of apps.
@@ -140,14 +157,14 @@ func (h *healthServer) App(_ context.Context, call exec.ServiceHealth_app) error
 	if err != nil {
 		return err
 	}
-	if h.s.apps == nil || nxb.CheckName(name) != nil {
+	if h.app != "" || nxb.CheckName(name) != nil {
 		return errors.New("cannot report on app: it has no such name")
 	}
 	res, err := call.AllocResults()
 	if err != nil {
 		return err
 	}
-	return res.SetHealth(exec.ServiceHealth_ServerToClient(&healthServer{h.s.apps.of(name)}))
+	return res.SetHealth(exec.ServiceHealth_ServerToClient(&healthServer{h.system, name}))
 }
 
 // awaitNews waits briefly until there is another revision than the known one.
