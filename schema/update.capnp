@@ -326,12 +326,16 @@ interface AppList {
   # All packages, in byte order of their names, at most 64.
 }
 
+interface AppUpdate extends(Updated, UpdateRecovery) {
+  # The update of a package, and its recovery. One capability: a result has at most one (docs/architecture/rpc-guard.md).
+}
+
 interface AppInstaller extends(AppList) {
   # Install, upgrade and uninstall apps. What one set of apps brings is a package, named after the first of its bundles.
   # Each package has a boot record and two slots of its own, and all that holds for the system holds for it: trial,
   # watch, quarantine, rollback (docs/architecture/apps.md).
 
-  open @0 (name :Text, older :Bool) -> (updated :Updated, recovery :UpdateRecovery, refusal :Keystore.Refusal);
+  open @0 (name :Text, older :Bool) -> (app :AppUpdate, refusal :Keystore.Refusal);
   # The package `name`, which need not exist yet: a complete stage makes it. A set is staged for the role `apps`. Beside
   # the refusals of Updated, it is refused as `name-mismatch` if its first bundle is not `name`, as `name-taken` if it has
   # a bundle with the name of a bundle of the system or of another package, as `apps-together` if it leaves out a bundle
@@ -373,11 +377,17 @@ interface AppGate {
   follow @0 (observer :AppObserver) -> (subscription :StatusSubscription);
   # Calls onChanged at once and whenever a package comes or goes; otherwise like UpdateStatus.follow.
 
-  gate @1 (name :Text) -> (gate :HealthGate, status :UpdateStatus, refusal :Keystore.Refusal);
+  gate @1 (name :Text) -> (gate :PackageGate, refusal :Keystore.Refusal);
   # The HealthGate and the status of the package `name`. Refused as `unknown-app`.
 
   forget @2 (name :Text) -> ();
   # The state of the package `name`, which was uninstalled, has been removed. Durable when it returns.
+}
+
+interface PackageGate extends(HealthGate, UpdateStatus) {
+  # What initd has of a package.
+  #
+  # Class: lockstep (only initd holds it).
 }
 
 interface AppObserver {

@@ -7877,6 +7877,456 @@ func (f AppList_list_Results_Future) Struct() (AppList_list_Results, error) {
 	return AppList_list_Results(p.Struct()), err
 }
 
+type AppUpdate capnp.Client
+
+// AppUpdate_TypeID is the unique identifier for the type AppUpdate.
+const AppUpdate_TypeID = 0xe7d08adce2039e90
+
+func (c AppUpdate) StageSystem(ctx context.Context, params func(Updated_stageSystem_Params) error) (Updated_stageSystem_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0xab3043493c0dc41a,
+			MethodID:      0,
+			InterfaceName: "update.capnp:Updated",
+			MethodName:    "stageSystem",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 8, PointerCount: 1}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(Updated_stageSystem_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return Updated_stageSystem_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c AppUpdate) Staged(ctx context.Context, params func(Updated_staged_Params) error) (Updated_staged_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0xab3043493c0dc41a,
+			MethodID:      1,
+			InterfaceName: "update.capnp:Updated",
+			MethodName:    "staged",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 0}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(Updated_staged_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return Updated_staged_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c AppUpdate) GetStatus(ctx context.Context, params func(UpdateStatus_getStatus_Params) error) (UpdateStatus_getStatus_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0xcbfb248c6f93b3a8,
+			MethodID:      0,
+			InterfaceName: "update.capnp:UpdateStatus",
+			MethodName:    "getStatus",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 0}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(UpdateStatus_getStatus_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return UpdateStatus_getStatus_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c AppUpdate) History(ctx context.Context, params func(UpdateStatus_history_Params) error) (UpdateStatus_history_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0xcbfb248c6f93b3a8,
+			MethodID:      1,
+			InterfaceName: "update.capnp:UpdateStatus",
+			MethodName:    "history",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 0}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(UpdateStatus_history_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return UpdateStatus_history_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c AppUpdate) Follow(ctx context.Context, params func(UpdateStatus_follow_Params) error) (UpdateStatus_follow_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0xcbfb248c6f93b3a8,
+			MethodID:      2,
+			InterfaceName: "update.capnp:UpdateStatus",
+			MethodName:    "follow",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 1}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(UpdateStatus_follow_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return UpdateStatus_follow_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c AppUpdate) Rollback(ctx context.Context, params func(UpdateRecovery_rollback_Params) error) (UpdateRecovery_rollback_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0xd94fc94bb711fe1c,
+			MethodID:      0,
+			InterfaceName: "update.capnp:UpdateRecovery",
+			MethodName:    "rollback",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 0}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(UpdateRecovery_rollback_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return UpdateRecovery_rollback_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c AppUpdate) ClearQuarantine(ctx context.Context, params func(UpdateRecovery_clearQuarantine_Params) error) (UpdateRecovery_clearQuarantine_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0xd94fc94bb711fe1c,
+			MethodID:      1,
+			InterfaceName: "update.capnp:UpdateRecovery",
+			MethodName:    "clearQuarantine",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 1}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(UpdateRecovery_clearQuarantine_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return UpdateRecovery_clearQuarantine_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c AppUpdate) LowerFloor(ctx context.Context, params func(UpdateRecovery_lowerFloor_Params) error) (UpdateRecovery_lowerFloor_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0xd94fc94bb711fe1c,
+			MethodID:      2,
+			InterfaceName: "update.capnp:UpdateRecovery",
+			MethodName:    "lowerFloor",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 1}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(UpdateRecovery_lowerFloor_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return UpdateRecovery_lowerFloor_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c AppUpdate) Scrub(ctx context.Context, params func(UpdateRecovery_scrub_Params) error) (UpdateRecovery_scrub_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0xd94fc94bb711fe1c,
+			MethodID:      3,
+			InterfaceName: "update.capnp:UpdateRecovery",
+			MethodName:    "scrub",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 0}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(UpdateRecovery_scrub_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return UpdateRecovery_scrub_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c AppUpdate) EndStage(ctx context.Context, params func(UpdateRecovery_endStage_Params) error) (UpdateRecovery_endStage_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0xd94fc94bb711fe1c,
+			MethodID:      4,
+			InterfaceName: "update.capnp:UpdateRecovery",
+			MethodName:    "endStage",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 0}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(UpdateRecovery_endStage_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return UpdateRecovery_endStage_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c AppUpdate) WaitStreaming() error {
+	return capnp.Client(c).WaitStreaming()
+}
+
+// String returns a string that identifies this capability for debugging
+// purposes.  Its format should not be depended on: in particular, it
+// should not be used to compare clients.  Use IsSame to compare clients
+// for equality.
+func (c AppUpdate) String() string {
+	return "AppUpdate(" + capnp.Client(c).String() + ")"
+}
+
+// AddRef creates a new Client that refers to the same capability as c.
+// If c is nil or has resolved to null, then AddRef returns nil.
+func (c AppUpdate) AddRef() AppUpdate {
+	return AppUpdate(capnp.Client(c).AddRef())
+}
+
+// Release releases a capability reference.  If this is the last
+// reference to the capability, then the underlying resources associated
+// with the capability will be released.
+//
+// Release will panic if c has already been released, but not if c is
+// nil or resolved to null.
+func (c AppUpdate) Release() {
+	capnp.Client(c).Release()
+}
+
+// Resolve blocks until the capability is fully resolved or the Context
+// expires.
+func (c AppUpdate) Resolve(ctx context.Context) error {
+	return capnp.Client(c).Resolve(ctx)
+}
+
+func (c AppUpdate) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Client(c).EncodeAsPtr(seg)
+}
+
+func (AppUpdate) DecodeFromPtr(p capnp.Ptr) AppUpdate {
+	return AppUpdate(capnp.Client{}.DecodeFromPtr(p))
+}
+
+// IsValid reports whether c is a valid reference to a capability.
+// A reference is invalid if it is nil, has resolved to null, or has
+// been released.
+func (c AppUpdate) IsValid() bool {
+	return capnp.Client(c).IsValid()
+}
+
+// IsSame reports whether c and other refer to a capability created by the
+// same call to NewClient.  This can return false negatives if c or other
+// are not fully resolved: use Resolve if this is an issue.  If either
+// c or other are released, then IsSame panics.
+func (c AppUpdate) IsSame(other AppUpdate) bool {
+	return capnp.Client(c).IsSame(capnp.Client(other))
+}
+
+// Update the flowcontrol.FlowLimiter used to manage flow control for
+// this client. This affects all future calls, but not calls already
+// waiting to send. Passing nil sets the value to flowcontrol.NopLimiter,
+// which is also the default.
+func (c AppUpdate) SetFlowLimiter(lim fc.FlowLimiter) {
+	capnp.Client(c).SetFlowLimiter(lim)
+}
+
+// Get the current flowcontrol.FlowLimiter used to manage flow control
+// for this client.
+func (c AppUpdate) GetFlowLimiter() fc.FlowLimiter {
+	return capnp.Client(c).GetFlowLimiter()
+}
+
+// A AppUpdate_Server is a AppUpdate with a local implementation.
+type AppUpdate_Server interface {
+	StageSystem(context.Context, Updated_stageSystem) error
+
+	Staged(context.Context, Updated_staged) error
+
+	GetStatus(context.Context, UpdateStatus_getStatus) error
+
+	History(context.Context, UpdateStatus_history) error
+
+	Follow(context.Context, UpdateStatus_follow) error
+
+	Rollback(context.Context, UpdateRecovery_rollback) error
+
+	ClearQuarantine(context.Context, UpdateRecovery_clearQuarantine) error
+
+	LowerFloor(context.Context, UpdateRecovery_lowerFloor) error
+
+	Scrub(context.Context, UpdateRecovery_scrub) error
+
+	EndStage(context.Context, UpdateRecovery_endStage) error
+}
+
+// AppUpdate_NewServer creates a new Server from an implementation of AppUpdate_Server.
+func AppUpdate_NewServer(s AppUpdate_Server) *server.Server {
+	c, _ := s.(server.Shutdowner)
+	return server.New(AppUpdate_Methods(nil, s), s, c)
+}
+
+// AppUpdate_ServerToClient creates a new Client from an implementation of AppUpdate_Server.
+// The caller is responsible for calling Release on the returned Client.
+func AppUpdate_ServerToClient(s AppUpdate_Server) AppUpdate {
+	return AppUpdate(capnp.NewClient(AppUpdate_NewServer(s)))
+}
+
+// AppUpdate_Methods appends Methods to a slice that invoke the methods on s.
+// This can be used to create a more complicated Server.
+func AppUpdate_Methods(methods []server.Method, s AppUpdate_Server) []server.Method {
+	if cap(methods) == 0 {
+		methods = make([]server.Method, 0, 10)
+	}
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0xab3043493c0dc41a,
+			MethodID:      0,
+			InterfaceName: "update.capnp:Updated",
+			MethodName:    "stageSystem",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.StageSystem(ctx, Updated_stageSystem{call})
+		},
+	})
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0xab3043493c0dc41a,
+			MethodID:      1,
+			InterfaceName: "update.capnp:Updated",
+			MethodName:    "staged",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.Staged(ctx, Updated_staged{call})
+		},
+	})
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0xcbfb248c6f93b3a8,
+			MethodID:      0,
+			InterfaceName: "update.capnp:UpdateStatus",
+			MethodName:    "getStatus",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.GetStatus(ctx, UpdateStatus_getStatus{call})
+		},
+	})
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0xcbfb248c6f93b3a8,
+			MethodID:      1,
+			InterfaceName: "update.capnp:UpdateStatus",
+			MethodName:    "history",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.History(ctx, UpdateStatus_history{call})
+		},
+	})
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0xcbfb248c6f93b3a8,
+			MethodID:      2,
+			InterfaceName: "update.capnp:UpdateStatus",
+			MethodName:    "follow",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.Follow(ctx, UpdateStatus_follow{call})
+		},
+	})
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0xd94fc94bb711fe1c,
+			MethodID:      0,
+			InterfaceName: "update.capnp:UpdateRecovery",
+			MethodName:    "rollback",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.Rollback(ctx, UpdateRecovery_rollback{call})
+		},
+	})
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0xd94fc94bb711fe1c,
+			MethodID:      1,
+			InterfaceName: "update.capnp:UpdateRecovery",
+			MethodName:    "clearQuarantine",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.ClearQuarantine(ctx, UpdateRecovery_clearQuarantine{call})
+		},
+	})
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0xd94fc94bb711fe1c,
+			MethodID:      2,
+			InterfaceName: "update.capnp:UpdateRecovery",
+			MethodName:    "lowerFloor",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.LowerFloor(ctx, UpdateRecovery_lowerFloor{call})
+		},
+	})
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0xd94fc94bb711fe1c,
+			MethodID:      3,
+			InterfaceName: "update.capnp:UpdateRecovery",
+			MethodName:    "scrub",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.Scrub(ctx, UpdateRecovery_scrub{call})
+		},
+	})
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0xd94fc94bb711fe1c,
+			MethodID:      4,
+			InterfaceName: "update.capnp:UpdateRecovery",
+			MethodName:    "endStage",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.EndStage(ctx, UpdateRecovery_endStage{call})
+		},
+	})
+
+	return methods
+}
+
+// AppUpdate_List is a list of AppUpdate.
+type AppUpdate_List = capnp.CapList[AppUpdate]
+
+// NewAppUpdate_List creates a new list of AppUpdate.
+func NewAppUpdate_List(s *capnp.Segment, sz int32) (AppUpdate_List, error) {
+	l, err := capnp.NewPointerList(s, sz)
+	return capnp.CapList[AppUpdate](l), err
+}
+
 type AppInstaller capnp.Client
 
 // AppInstaller_TypeID is the unique identifier for the type AppInstaller.
@@ -8127,7 +8577,7 @@ func (c AppInstaller_open) Args() AppInstaller_open_Params {
 
 // AllocResults allocates the results struct.
 func (c AppInstaller_open) AllocResults() (AppInstaller_open_Results, error) {
-	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 0, PointerCount: 3})
+	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 0, PointerCount: 2})
 	return AppInstaller_open_Results(r), err
 }
 
@@ -8270,12 +8720,12 @@ type AppInstaller_open_Results capnp.Struct
 const AppInstaller_open_Results_TypeID = 0xb0f16166a9a93e65
 
 func NewAppInstaller_open_Results(s *capnp.Segment) (AppInstaller_open_Results, error) {
-	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 3})
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2})
 	return AppInstaller_open_Results(st), err
 }
 
 func NewRootAppInstaller_open_Results(s *capnp.Segment) (AppInstaller_open_Results, error) {
-	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 3})
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2})
 	return AppInstaller_open_Results(st), err
 }
 
@@ -8311,16 +8761,16 @@ func (s AppInstaller_open_Results) Message() *capnp.Message {
 func (s AppInstaller_open_Results) Segment() *capnp.Segment {
 	return capnp.Struct(s).Segment()
 }
-func (s AppInstaller_open_Results) Updated() Updated {
+func (s AppInstaller_open_Results) App() AppUpdate {
 	p, _ := capnp.Struct(s).Ptr(0)
-	return Updated(p.Interface().Client())
+	return AppUpdate(p.Interface().Client())
 }
 
-func (s AppInstaller_open_Results) HasUpdated() bool {
+func (s AppInstaller_open_Results) HasApp() bool {
 	return capnp.Struct(s).HasPtr(0)
 }
 
-func (s AppInstaller_open_Results) SetUpdated(v Updated) error {
+func (s AppInstaller_open_Results) SetApp(v AppUpdate) error {
 	if !v.IsValid() {
 		return capnp.Struct(s).SetPtr(0, capnp.Ptr{})
 	}
@@ -8329,35 +8779,17 @@ func (s AppInstaller_open_Results) SetUpdated(v Updated) error {
 	return capnp.Struct(s).SetPtr(0, in.ToPtr())
 }
 
-func (s AppInstaller_open_Results) Recovery() UpdateRecovery {
-	p, _ := capnp.Struct(s).Ptr(1)
-	return UpdateRecovery(p.Interface().Client())
-}
-
-func (s AppInstaller_open_Results) HasRecovery() bool {
-	return capnp.Struct(s).HasPtr(1)
-}
-
-func (s AppInstaller_open_Results) SetRecovery(v UpdateRecovery) error {
-	if !v.IsValid() {
-		return capnp.Struct(s).SetPtr(1, capnp.Ptr{})
-	}
-	seg := s.Segment()
-	in := capnp.NewInterface(seg, seg.Message().CapTable().Add(capnp.Client(v)))
-	return capnp.Struct(s).SetPtr(1, in.ToPtr())
-}
-
 func (s AppInstaller_open_Results) Refusal() (keystore.Refusal, error) {
-	p, err := capnp.Struct(s).Ptr(2)
+	p, err := capnp.Struct(s).Ptr(1)
 	return keystore.Refusal(p.Struct()), err
 }
 
 func (s AppInstaller_open_Results) HasRefusal() bool {
-	return capnp.Struct(s).HasPtr(2)
+	return capnp.Struct(s).HasPtr(1)
 }
 
 func (s AppInstaller_open_Results) SetRefusal(v keystore.Refusal) error {
-	return capnp.Struct(s).SetPtr(2, capnp.Struct(v).ToPtr())
+	return capnp.Struct(s).SetPtr(1, capnp.Struct(v).ToPtr())
 }
 
 // NewRefusal sets the refusal field to a newly
@@ -8367,7 +8799,7 @@ func (s AppInstaller_open_Results) NewRefusal() (keystore.Refusal, error) {
 	if err != nil {
 		return keystore.Refusal{}, err
 	}
-	err = capnp.Struct(s).SetPtr(2, capnp.Struct(ss).ToPtr())
+	err = capnp.Struct(s).SetPtr(1, capnp.Struct(ss).ToPtr())
 	return ss, err
 }
 
@@ -8376,7 +8808,7 @@ type AppInstaller_open_Results_List = capnp.StructList[AppInstaller_open_Results
 
 // NewAppInstaller_open_Results creates a new list of AppInstaller_open_Results.
 func NewAppInstaller_open_Results_List(s *capnp.Segment, sz int32) (AppInstaller_open_Results_List, error) {
-	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 3}, sz)
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2}, sz)
 	return capnp.StructList[AppInstaller_open_Results](l), err
 }
 
@@ -8387,16 +8819,12 @@ func (f AppInstaller_open_Results_Future) Struct() (AppInstaller_open_Results, e
 	p, err := f.Future.Ptr()
 	return AppInstaller_open_Results(p.Struct()), err
 }
-func (p AppInstaller_open_Results_Future) Updated() Updated {
-	return Updated(p.Future.Field(0, nil).Client())
-}
-
-func (p AppInstaller_open_Results_Future) Recovery() UpdateRecovery {
-	return UpdateRecovery(p.Future.Field(1, nil).Client())
+func (p AppInstaller_open_Results_Future) App() AppUpdate {
+	return AppUpdate(p.Future.Field(0, nil).Client())
 }
 
 func (p AppInstaller_open_Results_Future) Refusal() keystore.Refusal_Future {
-	return keystore.Refusal_Future{Future: p.Future.Field(2, nil)}
+	return keystore.Refusal_Future{Future: p.Future.Field(1, nil)}
 }
 
 type AppInstaller_uninstall_Params capnp.Struct
@@ -9107,7 +9535,7 @@ func (c AppGate_gate) Args() AppGate_gate_Params {
 
 // AllocResults allocates the results struct.
 func (c AppGate_gate) AllocResults() (AppGate_gate_Results, error) {
-	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 0, PointerCount: 3})
+	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 0, PointerCount: 2})
 	return AppGate_gate_Results(r), err
 }
 
@@ -9395,12 +9823,12 @@ type AppGate_gate_Results capnp.Struct
 const AppGate_gate_Results_TypeID = 0xa095870b95297a1f
 
 func NewAppGate_gate_Results(s *capnp.Segment) (AppGate_gate_Results, error) {
-	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 3})
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2})
 	return AppGate_gate_Results(st), err
 }
 
 func NewRootAppGate_gate_Results(s *capnp.Segment) (AppGate_gate_Results, error) {
-	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 3})
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2})
 	return AppGate_gate_Results(st), err
 }
 
@@ -9436,16 +9864,16 @@ func (s AppGate_gate_Results) Message() *capnp.Message {
 func (s AppGate_gate_Results) Segment() *capnp.Segment {
 	return capnp.Struct(s).Segment()
 }
-func (s AppGate_gate_Results) Gate() HealthGate {
+func (s AppGate_gate_Results) Gate() PackageGate {
 	p, _ := capnp.Struct(s).Ptr(0)
-	return HealthGate(p.Interface().Client())
+	return PackageGate(p.Interface().Client())
 }
 
 func (s AppGate_gate_Results) HasGate() bool {
 	return capnp.Struct(s).HasPtr(0)
 }
 
-func (s AppGate_gate_Results) SetGate(v HealthGate) error {
+func (s AppGate_gate_Results) SetGate(v PackageGate) error {
 	if !v.IsValid() {
 		return capnp.Struct(s).SetPtr(0, capnp.Ptr{})
 	}
@@ -9454,35 +9882,17 @@ func (s AppGate_gate_Results) SetGate(v HealthGate) error {
 	return capnp.Struct(s).SetPtr(0, in.ToPtr())
 }
 
-func (s AppGate_gate_Results) Status() UpdateStatus {
-	p, _ := capnp.Struct(s).Ptr(1)
-	return UpdateStatus(p.Interface().Client())
-}
-
-func (s AppGate_gate_Results) HasStatus() bool {
-	return capnp.Struct(s).HasPtr(1)
-}
-
-func (s AppGate_gate_Results) SetStatus(v UpdateStatus) error {
-	if !v.IsValid() {
-		return capnp.Struct(s).SetPtr(1, capnp.Ptr{})
-	}
-	seg := s.Segment()
-	in := capnp.NewInterface(seg, seg.Message().CapTable().Add(capnp.Client(v)))
-	return capnp.Struct(s).SetPtr(1, in.ToPtr())
-}
-
 func (s AppGate_gate_Results) Refusal() (keystore.Refusal, error) {
-	p, err := capnp.Struct(s).Ptr(2)
+	p, err := capnp.Struct(s).Ptr(1)
 	return keystore.Refusal(p.Struct()), err
 }
 
 func (s AppGate_gate_Results) HasRefusal() bool {
-	return capnp.Struct(s).HasPtr(2)
+	return capnp.Struct(s).HasPtr(1)
 }
 
 func (s AppGate_gate_Results) SetRefusal(v keystore.Refusal) error {
-	return capnp.Struct(s).SetPtr(2, capnp.Struct(v).ToPtr())
+	return capnp.Struct(s).SetPtr(1, capnp.Struct(v).ToPtr())
 }
 
 // NewRefusal sets the refusal field to a newly
@@ -9492,7 +9902,7 @@ func (s AppGate_gate_Results) NewRefusal() (keystore.Refusal, error) {
 	if err != nil {
 		return keystore.Refusal{}, err
 	}
-	err = capnp.Struct(s).SetPtr(2, capnp.Struct(ss).ToPtr())
+	err = capnp.Struct(s).SetPtr(1, capnp.Struct(ss).ToPtr())
 	return ss, err
 }
 
@@ -9501,7 +9911,7 @@ type AppGate_gate_Results_List = capnp.StructList[AppGate_gate_Results]
 
 // NewAppGate_gate_Results creates a new list of AppGate_gate_Results.
 func NewAppGate_gate_Results_List(s *capnp.Segment, sz int32) (AppGate_gate_Results_List, error) {
-	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 3}, sz)
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2}, sz)
 	return capnp.StructList[AppGate_gate_Results](l), err
 }
 
@@ -9512,16 +9922,12 @@ func (f AppGate_gate_Results_Future) Struct() (AppGate_gate_Results, error) {
 	p, err := f.Future.Ptr()
 	return AppGate_gate_Results(p.Struct()), err
 }
-func (p AppGate_gate_Results_Future) Gate() HealthGate {
-	return HealthGate(p.Future.Field(0, nil).Client())
-}
-
-func (p AppGate_gate_Results_Future) Status() UpdateStatus {
-	return UpdateStatus(p.Future.Field(1, nil).Client())
+func (p AppGate_gate_Results_Future) Gate() PackageGate {
+	return PackageGate(p.Future.Field(0, nil).Client())
 }
 
 func (p AppGate_gate_Results_Future) Refusal() keystore.Refusal_Future {
-	return keystore.Refusal_Future{Future: p.Future.Field(2, nil)}
+	return keystore.Refusal_Future{Future: p.Future.Field(1, nil)}
 }
 
 type AppGate_forget_Params capnp.Struct
@@ -9669,6 +10075,490 @@ type AppGate_forget_Results_Future struct{ *capnp.Future }
 func (f AppGate_forget_Results_Future) Struct() (AppGate_forget_Results, error) {
 	p, err := f.Future.Ptr()
 	return AppGate_forget_Results(p.Struct()), err
+}
+
+type PackageGate capnp.Client
+
+// PackageGate_TypeID is the unique identifier for the type PackageGate.
+const PackageGate_TypeID = 0xd4deb578429ef59c
+
+func (c PackageGate) BootAttempt(ctx context.Context, params func(HealthGate_bootAttempt_Params) error) (HealthGate_bootAttempt_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0x98c0db575108a0c2,
+			MethodID:      0,
+			InterfaceName: "update.capnp:HealthGate",
+			MethodName:    "bootAttempt",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 8, PointerCount: 0}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(HealthGate_bootAttempt_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return HealthGate_bootAttempt_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c PackageGate) HealthOk(ctx context.Context, params func(HealthGate_healthOk_Params) error) (HealthGate_healthOk_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0x98c0db575108a0c2,
+			MethodID:      1,
+			InterfaceName: "update.capnp:HealthGate",
+			MethodName:    "healthOk",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 16, PointerCount: 0}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(HealthGate_healthOk_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return HealthGate_healthOk_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c PackageGate) HealthFailed(ctx context.Context, params func(HealthGate_healthFailed_Params) error) (HealthGate_healthFailed_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0x98c0db575108a0c2,
+			MethodID:      2,
+			InterfaceName: "update.capnp:HealthGate",
+			MethodName:    "healthFailed",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 8, PointerCount: 4}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(HealthGate_healthFailed_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return HealthGate_healthFailed_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c PackageGate) WatchOver(ctx context.Context, params func(HealthGate_watchOver_Params) error) (HealthGate_watchOver_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0x98c0db575108a0c2,
+			MethodID:      3,
+			InterfaceName: "update.capnp:HealthGate",
+			MethodName:    "watchOver",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 8, PointerCount: 0}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(HealthGate_watchOver_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return HealthGate_watchOver_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c PackageGate) BootEnds(ctx context.Context, params func(HealthGate_bootEnds_Params) error) (HealthGate_bootEnds_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0x98c0db575108a0c2,
+			MethodID:      4,
+			InterfaceName: "update.capnp:HealthGate",
+			MethodName:    "bootEnds",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 0}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(HealthGate_bootEnds_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return HealthGate_bootEnds_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c PackageGate) Core(ctx context.Context, params func(HealthGate_core_Params) error) (HealthGate_core_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0x98c0db575108a0c2,
+			MethodID:      5,
+			InterfaceName: "update.capnp:HealthGate",
+			MethodName:    "core",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 0}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(HealthGate_core_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return HealthGate_core_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c PackageGate) Installed(ctx context.Context, params func(HealthGate_installed_Params) error) (HealthGate_installed_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0x98c0db575108a0c2,
+			MethodID:      6,
+			InterfaceName: "update.capnp:HealthGate",
+			MethodName:    "installed",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 0}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(HealthGate_installed_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return HealthGate_installed_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c PackageGate) Suspect(ctx context.Context, params func(HealthGate_suspect_Params) error) (HealthGate_suspect_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0x98c0db575108a0c2,
+			MethodID:      7,
+			InterfaceName: "update.capnp:HealthGate",
+			MethodName:    "suspect",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 8, PointerCount: 0}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(HealthGate_suspect_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return HealthGate_suspect_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c PackageGate) GetStatus(ctx context.Context, params func(UpdateStatus_getStatus_Params) error) (UpdateStatus_getStatus_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0xcbfb248c6f93b3a8,
+			MethodID:      0,
+			InterfaceName: "update.capnp:UpdateStatus",
+			MethodName:    "getStatus",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 0}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(UpdateStatus_getStatus_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return UpdateStatus_getStatus_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c PackageGate) History(ctx context.Context, params func(UpdateStatus_history_Params) error) (UpdateStatus_history_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0xcbfb248c6f93b3a8,
+			MethodID:      1,
+			InterfaceName: "update.capnp:UpdateStatus",
+			MethodName:    "history",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 0}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(UpdateStatus_history_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return UpdateStatus_history_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c PackageGate) Follow(ctx context.Context, params func(UpdateStatus_follow_Params) error) (UpdateStatus_follow_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0xcbfb248c6f93b3a8,
+			MethodID:      2,
+			InterfaceName: "update.capnp:UpdateStatus",
+			MethodName:    "follow",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 1}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(UpdateStatus_follow_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return UpdateStatus_follow_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c PackageGate) WaitStreaming() error {
+	return capnp.Client(c).WaitStreaming()
+}
+
+// String returns a string that identifies this capability for debugging
+// purposes.  Its format should not be depended on: in particular, it
+// should not be used to compare clients.  Use IsSame to compare clients
+// for equality.
+func (c PackageGate) String() string {
+	return "PackageGate(" + capnp.Client(c).String() + ")"
+}
+
+// AddRef creates a new Client that refers to the same capability as c.
+// If c is nil or has resolved to null, then AddRef returns nil.
+func (c PackageGate) AddRef() PackageGate {
+	return PackageGate(capnp.Client(c).AddRef())
+}
+
+// Release releases a capability reference.  If this is the last
+// reference to the capability, then the underlying resources associated
+// with the capability will be released.
+//
+// Release will panic if c has already been released, but not if c is
+// nil or resolved to null.
+func (c PackageGate) Release() {
+	capnp.Client(c).Release()
+}
+
+// Resolve blocks until the capability is fully resolved or the Context
+// expires.
+func (c PackageGate) Resolve(ctx context.Context) error {
+	return capnp.Client(c).Resolve(ctx)
+}
+
+func (c PackageGate) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Client(c).EncodeAsPtr(seg)
+}
+
+func (PackageGate) DecodeFromPtr(p capnp.Ptr) PackageGate {
+	return PackageGate(capnp.Client{}.DecodeFromPtr(p))
+}
+
+// IsValid reports whether c is a valid reference to a capability.
+// A reference is invalid if it is nil, has resolved to null, or has
+// been released.
+func (c PackageGate) IsValid() bool {
+	return capnp.Client(c).IsValid()
+}
+
+// IsSame reports whether c and other refer to a capability created by the
+// same call to NewClient.  This can return false negatives if c or other
+// are not fully resolved: use Resolve if this is an issue.  If either
+// c or other are released, then IsSame panics.
+func (c PackageGate) IsSame(other PackageGate) bool {
+	return capnp.Client(c).IsSame(capnp.Client(other))
+}
+
+// Update the flowcontrol.FlowLimiter used to manage flow control for
+// this client. This affects all future calls, but not calls already
+// waiting to send. Passing nil sets the value to flowcontrol.NopLimiter,
+// which is also the default.
+func (c PackageGate) SetFlowLimiter(lim fc.FlowLimiter) {
+	capnp.Client(c).SetFlowLimiter(lim)
+}
+
+// Get the current flowcontrol.FlowLimiter used to manage flow control
+// for this client.
+func (c PackageGate) GetFlowLimiter() fc.FlowLimiter {
+	return capnp.Client(c).GetFlowLimiter()
+}
+
+// A PackageGate_Server is a PackageGate with a local implementation.
+type PackageGate_Server interface {
+	BootAttempt(context.Context, HealthGate_bootAttempt) error
+
+	HealthOk(context.Context, HealthGate_healthOk) error
+
+	HealthFailed(context.Context, HealthGate_healthFailed) error
+
+	WatchOver(context.Context, HealthGate_watchOver) error
+
+	BootEnds(context.Context, HealthGate_bootEnds) error
+
+	Core(context.Context, HealthGate_core) error
+
+	Installed(context.Context, HealthGate_installed) error
+
+	Suspect(context.Context, HealthGate_suspect) error
+
+	GetStatus(context.Context, UpdateStatus_getStatus) error
+
+	History(context.Context, UpdateStatus_history) error
+
+	Follow(context.Context, UpdateStatus_follow) error
+}
+
+// PackageGate_NewServer creates a new Server from an implementation of PackageGate_Server.
+func PackageGate_NewServer(s PackageGate_Server) *server.Server {
+	c, _ := s.(server.Shutdowner)
+	return server.New(PackageGate_Methods(nil, s), s, c)
+}
+
+// PackageGate_ServerToClient creates a new Client from an implementation of PackageGate_Server.
+// The caller is responsible for calling Release on the returned Client.
+func PackageGate_ServerToClient(s PackageGate_Server) PackageGate {
+	return PackageGate(capnp.NewClient(PackageGate_NewServer(s)))
+}
+
+// PackageGate_Methods appends Methods to a slice that invoke the methods on s.
+// This can be used to create a more complicated Server.
+func PackageGate_Methods(methods []server.Method, s PackageGate_Server) []server.Method {
+	if cap(methods) == 0 {
+		methods = make([]server.Method, 0, 11)
+	}
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0x98c0db575108a0c2,
+			MethodID:      0,
+			InterfaceName: "update.capnp:HealthGate",
+			MethodName:    "bootAttempt",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.BootAttempt(ctx, HealthGate_bootAttempt{call})
+		},
+	})
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0x98c0db575108a0c2,
+			MethodID:      1,
+			InterfaceName: "update.capnp:HealthGate",
+			MethodName:    "healthOk",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.HealthOk(ctx, HealthGate_healthOk{call})
+		},
+	})
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0x98c0db575108a0c2,
+			MethodID:      2,
+			InterfaceName: "update.capnp:HealthGate",
+			MethodName:    "healthFailed",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.HealthFailed(ctx, HealthGate_healthFailed{call})
+		},
+	})
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0x98c0db575108a0c2,
+			MethodID:      3,
+			InterfaceName: "update.capnp:HealthGate",
+			MethodName:    "watchOver",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.WatchOver(ctx, HealthGate_watchOver{call})
+		},
+	})
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0x98c0db575108a0c2,
+			MethodID:      4,
+			InterfaceName: "update.capnp:HealthGate",
+			MethodName:    "bootEnds",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.BootEnds(ctx, HealthGate_bootEnds{call})
+		},
+	})
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0x98c0db575108a0c2,
+			MethodID:      5,
+			InterfaceName: "update.capnp:HealthGate",
+			MethodName:    "core",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.Core(ctx, HealthGate_core{call})
+		},
+	})
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0x98c0db575108a0c2,
+			MethodID:      6,
+			InterfaceName: "update.capnp:HealthGate",
+			MethodName:    "installed",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.Installed(ctx, HealthGate_installed{call})
+		},
+	})
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0x98c0db575108a0c2,
+			MethodID:      7,
+			InterfaceName: "update.capnp:HealthGate",
+			MethodName:    "suspect",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.Suspect(ctx, HealthGate_suspect{call})
+		},
+	})
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0xcbfb248c6f93b3a8,
+			MethodID:      0,
+			InterfaceName: "update.capnp:UpdateStatus",
+			MethodName:    "getStatus",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.GetStatus(ctx, UpdateStatus_getStatus{call})
+		},
+	})
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0xcbfb248c6f93b3a8,
+			MethodID:      1,
+			InterfaceName: "update.capnp:UpdateStatus",
+			MethodName:    "history",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.History(ctx, UpdateStatus_history{call})
+		},
+	})
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0xcbfb248c6f93b3a8,
+			MethodID:      2,
+			InterfaceName: "update.capnp:UpdateStatus",
+			MethodName:    "follow",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.Follow(ctx, UpdateStatus_follow{call})
+		},
+	})
+
+	return methods
+}
+
+// PackageGate_List is a list of PackageGate.
+type PackageGate_List = capnp.CapList[PackageGate]
+
+// NewPackageGate_List creates a new list of PackageGate.
+func NewPackageGate_List(s *capnp.Segment, sz int32) (PackageGate_List, error) {
+	l, err := capnp.NewPointerList(s, sz)
+	return capnp.CapList[PackageGate](l), err
 }
 
 type AppObserver capnp.Client
@@ -12294,414 +13184,417 @@ func NewVerdict_List(s *capnp.Segment, sz int32) (Verdict_List, error) {
 	return capnp.NewEnumList[Verdict](s, sz)
 }
 
-const schema_f783b1efe4e5d4ec = "x\xda\xbc{}x\x14\xd5\xf5\xff=3\x09K\x94\xb8" +
-	"\x19g\x91\xb7\xa4\x09\x98X\x08\x10\x93M\x02$\x88\xd9" +
-	"D\x91\x97\x82d\xb2B\x15\x81:\xc9N\x92\x85\xcd\xee" +
-	"\xb23\x8b\x04\xa1\x91V*Q\xc0\xd2\x96VjA\xb1" +
-	"\xd2\x0a\x8a\x8a@-\xbec\xb14\x0aV\xa9\x88X\xd1" +
-	"\x8a\xfaS*\x14y\xacE[q\x7f\xcf\xb93wf" +
-	"vw\x92 O\xfb\xfd\xc3Gr\xf6\xec\xbd\xe7\x9e{" +
-	"\xee9\x9f\xf3\xb2\xa5\x8bE_FYv\xcbh\xc2\xf9" +
-	"s\xb8\xcc>\x89y_\xbe6\xf97\xa3\x0ao%B" +
-	"\x7f $\x13\\\x84\x94\xaf\xbfd0\x10\x107]R" +
-	"C \xd1\xf5\xc7\x07\xe7=\xd4\xd4w9\x91\x06\x00r" +
-	"\xf0\xc8\xf1\xe2%\xc3\x90\xe3\xc0%\x1f\x11H\x8c\x93O" +
-	"\xf0W\x8d\x17\x97\x13a\x80\xb9\xc4\xe6\x01\x94a\xdb\x00" +
-	"\\b\xca\xb5\x15;\x97\x95v,\xd7\xf7\xc8\xc0\xcf\x0f" +
-	"\x0c\x18\x0c$#\xb1\xe5\xe2\xb2\xa7\xb2k\x96\xfe\x80\x08" +
-	"\x83\xf0\xab\x1c~\xb4k@1~\xf5\x99\x017\x13H" +
-	"\xcc\x1f}\xf7\xe1\xce\x01\xa5?\"B\xae\xc90h`" +
-	"\x032\x14\x0dD\x86#S'\x8b\xde?L\xfb\x11\x11" +
-	"\x06\x9b\x9b\xaf\xd5\x196\x0c\xc4\xcd\x7fs\xb2\xb3r\xfc" +
-	"\xfc\x7f\xb1\x15(\xc33\x03c\xc8\xd0E\x19>.?" +
-	"|\xcfGw\xddr\xbbq@*\xde\xc9\x81T\x86\xcf" +
-	")\xc3\xdf\xe7\xff\xf5\xc9\x8do=\xb5\x92H\xd9\x00\x89" +
-	"\x13\xaf\x7f\xf8\xc1\xa9\xed?<\xa3kB\xec?\xe8\x05" +
-	"1o\x10\xfek\xd0 T\xc6\xfd\xf3._{\xff=" +
-	"]\x9d\x862\xa8\xb6\xce\x0e\xa2\xca\xc8\x1c\xfc(\x81\xc4" +
-	"\xc6\x19\x07N\\\xb3\xf4\x93UD\xc8\xe6\xad\xc5\x08\x88" +
-	"\x9b\x07o\x15\xb7\x0d\xc6\x95\xb6\x0c\xde'\x0e\x1d\xe2\"" +
-	"$\xf1tN\xed\xe1\x9de\x97\xac\xd6OGE\xcb\x1a" +
-	"R\x87\x9a\xebw\xc7\x1b[\xa7,\x19\xb8\xda~\xee\xd3" +
-	"\x83\x1bq\x9f\xb3\x83k\x08\x9c:s\xe7\xe6\xccY]" +
-	"\xab\xa5\\\xf3PyC\xe6\xe3\xc7#\x86\xe0\xa1\xe2\xca" +
-	"\xfb\xf2\x87\x0d\xb7\xaeI\x13c\xca\x90\x83\xe2L\xdc\\" +
-	"\x94\x86\xec\x13_\x1b2\x80\x90\xc4\xf0\x7f4\xecl\x13" +
-	"\xbf^c\\\x13\xddl\xcf\x10/\xd5!]m\xd7\xa6" +
-	"\x95[\x16\xcckXk\x97\xe6\xec\x90\xa9\xc8\x90\x95\x8b" +
-	"\x0c\x9f\xce\xda\xf7F\xc3\xf4w\xd6\x12a \x13gt" +
-	"\xee0<\xc8\xe1\x0f\xee\x17?\xba\xeb\xd8O\xf4\xb5\xe9" +
-	"'\xfds\x8b\xf1\x93yK_Y\xf9\xc3\x7f\xc6\x7fJ" +
-	"\xa4\x81\xe6\x19\xce\x0e\xa9\xa6\xaa\xa4\x8b\x16>\xfa\xc2\x1b" +
-	"\xdfy\xf3\xeduD\xc8\xe6\x92\xceP\x94\xbbU\x1c\x9d" +
-	"\x8bg\x18\x91\xdbB \xf1\xc2}}\xa5\xef\xfe\xf5\xf9" +
-	"\xbb\xd3\x0e;3\xf7\x05q.2\x96\xdf\x90\xeb\xe2\xc4" +
-	"\xedy\xa8\xf4;7}\xf9\xee\xad\x1f\\\xbb\x1e\xef\xdb" +
-	"\xc6N\x8dO\\\x9f\xb7U\xdc\x84l\xe5\x1b\xf2\"\x1c" +
-	"\x81\xc4\x1a\x7f\xd3\x1c\xed\x0b\xf1\x97v\xfb\x1aQ\xb0\x04" +
-	"\xa5\xac,@)\xb3r\x9f\xe8\xb8\xe0p\xe9=\xb6\xa3" +
-	"\xcf,\x98\x8a\x07<3\xe6d\xd3\x8e\x96\x9fn$B" +
-	"vF\x92X\xb5\x05o\x89\xd3\x0b\\\x84\xf8'\x17\xf0" +
-	"\xe0\xbf\xae\x80\x03B\x129\xde\xdf\x7f\xbfu\xe2\xfb\x1b" +
-	"\xed\xb70\xb1\x80^\xb9Dw\xfa\xdd\xb3_\xad]?" +
-	">\xeb^\xbb\xc2\x16\x16\xd0[XF\x19\xe2c\x96\x9e" +
-	"nW\xd6\xdc\x9b\xaa\x87\xf2\x0d\x05\x1c\x88[pGq" +
-	"s\x81\x0b\xff#$\x91\xbfd\xc4\xba\x0bo_w\x9f" +
-	"\xe1\x1a\xa8)\xaf.\xb8\x18\x97[W\x80\xa6<\xc1}" +
-	"\xed\x8c#'36\xe9\xb6\xae_\xeaP/\x9e\xec\xc4" +
-	"\x9fojy\xf5\xcb\x1b\x1f R\x7f0e\xed?\xb4" +
-	"\x0e\xbf\x9b7\x14\xdf\xed\xa2\x95\xdf{\xfb\xdb\xcd\x07\x1f" +
-	" \xd2 0_\xf6\xf2\xa1\xf4\xa1t\x0e\xc5\x97\xb4c" +
-	"\xc4\xc4g>\xbb\xc6\xf7[\"\x0d\xb6\xd6\x98;\x8cZ" +
-	"\x9d2\x0c\xd7x\xe4\xfd;\x8f\xe5\x16~\xfa\xa0\xcd\xaf" +
-	"\xec\x19v\x01\x90\x8c\xafW\x96\xcfYqc\xe2A\xeb" +
-	"\xd5l\x19F5>xo\xf6\x15S\xae*}(\xcd" +
-	"\x10\xd6\x0d\xdb*n\x18F/x\xd8\xed\xe2\xc9ah" +
-	"\xf5\xe1\xcf\x9e8u\xcb\xee82C\xaa\x19\x1c\x1d\xf6" +
-	"\x82\xf8!\xe5\x7f\x8f\x8a\xb2\x7fiI\xf3\xa5sv=" +
-	"\x82\xc7\xe1\x98\xb0\x13.\xa5\xc2N\xbc\x14\x8f\xf3\xc1;" +
-	"\x89\xf9\xe5\x9f\x8c}T7\x03\x9d\xa1\xa8\x90\xde^Y" +
-	"!^\x8er\xe5\x96-\xcd\xf2\xe9\xc7\x8c7D\xd5-" +
-	"\x15Rs\xbf\xa1\x10\xd5\xbd\xe5\xcc\x8d\xfb\x96?\xf5\x8b" +
-	"\xedvg\xf9y!uuP\x84B<w\xe1_." +
-	"\x9f\xf2\xc9\xc6\xc7\xd3N\xb7\xbc\xe8\xa0\xb8\xba\x08\xa5\xed" +
-	",\xda'f^\x86\xb7{\xc5\xee?\xf8\xdf_3{" +
-	"G\x1a\xf3\xc9\xa2\xb7\xc4/)\xf3\xe7E\x93\xc4\xa1\x94" +
-	"9kW\xd3\x03[\x0f\xce\xdeiw\xf1Y\x97\xd1\xcb" +
-	"\x12.C\xe1\xebJF\x94|\xccu\xee\xb4\xbd\xe2\xb2" +
-	"\xcbf\xa3\xca\xcf\xee\x9fw\xf6\xe8\xdc\xca]\xf8\x9a\xfa" +
-	"\xd8\xd4\xe8\xc2\x1d\xf2.\xbb_,\xc2\x1d\xca\x87^v" +
-	"8\x83@\xc2\xbb\xff\xc7\xf1W\x82{v\xb1hCw" +
-	"Z8\x92z\xe3\xf6\x91xH\xff\xa9\x17}Go?" +
-	"\xb2\xcb\xfe\xde\x0e\x8d\xa4\x9e\xed\xbd\x91(J\xbfW\xfe" +
-	"8\xefn\xcfM\xbf\xd3\x19\xa8(0\xaa\x11E\xf1\x17" +
-	"u\\z\xe9\xc8I\xbbm\xf6zr$\x8dC\x9f?" +
-	"rO\xd6\x9b\xbb\xa6\xedNS\xc6\xa1\x91[\xc5\xa3#" +
-	"Q\xd4##'\x890\x0a\x95ql\xf8\xa1\xfc\xf1\x0d" +
-	"?\x7f:\x8d\xf9\xf8\xc8'\xc5\xd3#\xf5eo\x07\xf1" +
-	"(\xe5>UU\xb3d\xcf#\xbf~\xda\x1e^^\x1c" +
-	"E\x0ft`\x14\xca\xbb\xa1k\xf1{\x1b\xdf\xd9\xff\xac" +
-	"a\x18\xbaX:\xc3\xe7\xa3\xd0r\x86\xd7\xf5\xf1\x8e\xfb" +
-	"\xee\xb6\xe7\x1d\xe3\xcf\x81\xd1/\x88\x87F\xe3\xbf^\x1b" +
-	"\x8d\xcc\x8b3+_\xda\xd1w\xdc\x1f\x9c\x8c\xf6\x99\x92" +
-	"\x97\xc4\xae\x12\xfc\xd7\x8b%\xa8\xca\x917\xfdy\xfb\xbc" +
-	"\xd5\x85{\x0d\x8b\xa3\x06Uv\xf9l\xdcy\xc2\xe5\xc8" +
-	"\xf0p\xe7\x9c65\xb2g\xaf\xe1\x01(\xc3\x86\xcb\xa9" +
-	"C\xd9B\x19\x8e\xec\x97:\xeavm\xf9\xa3\xcd\xb7e" +
-	"\x96\xd2\x976\xae\xcfsB\xfc\x9f\xc7\xf7\xd9\xde\xe6\xe9" +
-	"\xcb\xa9\xc3\x8f\xfc\xe3\xd9MMW\xbe\xdae\xfb\xce\x91" +
-	"\xcbiL\x1b\xd2U\xd5\x96\xdb\x19|)\xe9\xc5\xef\xd1" +
-	"\x05:@\xf7\xfb\xc5\x1d\xffoQ\xf8\xcc\xf4\x97\x0d\x0f" +
-	"g<\xb3Rz\xfbSJ\x91\xe3\xc1\x1d?\x8d\xac*" +
-	"\xfc\xcf\xcb\xe9\xe1\xb5\xf4\xa0\xb8\xbd\x14\x0f\xbf\xadt\x9f" +
-	"8\xa2\x0c\xef\xa6b\xf1\x8eW\xef\xba\xe5\xd1\xfdv\xf0" +
-	"#\x94Q\xb3\x1eTVC\xe0\xdd\x1f\xdd\xf1\xd6\xed\x0f" +
-	"\xcc<h\x8bj\x13\xca\xe8\x93\x9d\x82\x1f'\x16\xce\x9c" +
-	"X\xf3\xaf\x1d\x1f\xben\x7f\xd3me\xf4E\xb6#\xc3" +
-	"\x7fn\x98\xf8\xe0\x1d\xea\x1bo\x18\xd2\xea\x9e\x88.P" +
-	"\xbe\xab,\x1f\x08\xbc\xfbY}\xd3\x84\xbf>wX\x18" +
-	"\xc2T\xf1\xa17\x86\xaaX\xf5\xf2\xb4\x86+\xbf>t" +
-	"\xd8\x16\xf8_\xf3R\xc5\xe6~-<\xf1\x9d\xae\x19G" +
-	"\xd2\x0e\xf8\x8c\xf7\x98\xd8\xe5\xa5\xe6\xe5\x9d\x04\xe2\x86r" +
-	"<\xe1\xe8-\x97NZ\xd3\xfe\xe3\xb7\xd2B\xe4\x8a\xf2" +
-	"\xc7\xc5\xd5\xe5\xd4%\x94\xcf \x90x\xfd\xdd\xeb\xf3\xf7" +
-	"\xae\xda\xf7\xb6\xdd\xb9l(\xa7\xdegs9EbK" +
-	"^\xd9\xb8r\xc5\x9bo\xa7\xed\x0b\x15/\x89\xd9\x15\xb8" +
-	"RV\xc5$\xb1\x12\xff\x95\x98\xd2y\xed]\x8d\xdf\x1e" +
-	"s4\x8d9\xaf\xe2\x988\x822\x17UL\x12%\xca" +
-	"\xfc\xae2\xee\xe1i\x8f\xdc~\xd4neU\x15\xf4\x16" +
-	"j+pk\xef\xb5[\xaf\\\xb7\xee\x9dw\xec\xe8b" +
-	"C\x85n\x86\x15x\x0f\x17?\xb3\xf7[\x85\xb5G\xdf" +
-	"\xb3\xdfcW\xc5\x05\xc8\xf0\x1ae\x98\xb8\xe1\xa2\x8d\x81" +
-	"\xa7n|\xdf\xe6\x13NWPuf\x95m(\xd8\xbb" +
-	"\xf9\xc4G\x84^\x81\xfe\xd5\xa3\x15\xd4\xa0\x8e\xd3\xaf\x86" +
-	">86\xf8\xbd\xc3\x89\x8f\x89p\x09\x97\xf8\xfc\xde3" +
-	"\xdfy\xfd\x8e\xf8i<Jv\xe51qP%\xc5\x80" +
-	"\x95\xa8\xc1\x87\xebs\xf7\xed\xff\x93\xf7\xefv\xc7TV" +
-	"IW\x9aPIqd\xd1\xf4\xfd{n[\xfa\xf7$" +
-	"\xe3\x9d[I\xcf\x11\xac\xc4\x83\x1e\xe8\xbf\x7f\xd5s\x81" +
-	"\xe9\x9f\xd8\xc4|\xb1\x92\xda\xc3\xa1\xdd\x9d\xeb\x0e\xbe\x14" +
-	"?iW\xc1\xf6Jji\xcf\xd0\xc5GM\xfeMV" +
-	"\xe9\xd7\xdbN\xda^\xd5\xc9J\xfa\xaa\x8a\xcb[\x06\xd4" +
-	"\xde\xb2\xefd\x8aG\xa0\xde\xe3P\xe5\x93\xe2Qz\x86" +
-	"#\x95\x18bn\xdc\xff\x8aV\x7fS\xf4\x94\xa3\xab\x89" +
-	"\x8fyR\\6\x06\xff\xd5>\x06]\xcd\xfbc\xf6\xce" +
-	"Z\xf7\xfc\x17\xa7\xec2Ic\xe9k\x9d;\x16e\x8a" +
-	"|k\xdd\xb2\xbc7\xbf\xf8\xd4\xce\xb0l,\x05\x01+" +
-	"(\xc3\x9a\x0d\xab\xdexe\xf7W\x9f\xdaU\xb6e\xec" +
-	"\xfd\xc8\xb0\x9b2\x98\xfa\x96\xb2\xc1\x06\x91(\xa7xd" +
-	"\xec\xe3\xe2{c\x07\x10R~|,>\xa6\xc4\xaf\xc3" +
-	"\xf7\xaf\xbbX\x9e\xf7Y\x9a\xd5eV\xbd$\x0aU\xb8" +
-	"zv\x95\x0b\xc4\xed\xf8\xcf\xc4\xe3\xf3\xb7\xfe\xfc\xb6+" +
-	">\xfd\xc2\xf6\xc4\xd6W\xd1\x90\xc5\x95n[\xe3\xbd\x9a" +
-	"\xfb\x12/\x8a3>ZQE\xe5^]\x85\xf7t\xb0" +
-	"\xe1\xe9\x15\xe3\xbe\x18\xf0o{8<^E-\xf6t" +
-	"\x15\xca]\xf9Xf\xc1\x9f_|\xf6\xdfv\x83\xec_" +
-	"M\xb3\xaa\xbcjd(\xbb\xe3/\xfc\xa0\x11\xaf\xff\xdb" +
-	"\xb6\xf9\x84\xea\x06\xdc\xfc\xe3\xef\xd7\xe4\xce\x92\xdf\xfe\xca" +
-	"\xfe\xd5\x11\xd5\x14u\x95\xd1\xafv\xd5\xef\xbdfY\xf3" +
-	"\xb1\xaf\xecNG\xa9\xa6\xa6\xb0\x902|\xeb\xb7\x19\x0f" +
-	"\xfdj\xfd\x8e\xb36+Z[M\x03`\xeb\xa8\x19\x93" +
-	"\xcf\xcc\xfd\xe7Y\x03t\xd1\x8f\x96U\xd3\x1b\xeb\xa4_" +
-	"m\xfe\xd9c3\x87\x1c{\xe0k\xfb\x8dm\xab\xa6\x1e" +
-	"o7eh\xb9>zc\xce-\xc3\x13v\x88yD" +
-	"_\xe1C\xca\xf0\x97\xfcQW<Z\xf5\xab\x84\xfdJ" +
-	"3\xc7\xff\x12\x19\xfa\x8fG\x869wW\xdf\xb6\xc8\xff" +
-	"n\xc2\x16\x84\xab\xc6\x0f\x06\x92 \xfd\x12\xf1h@\xd6" +
-	"\x94\x92&^\x8e\x86\xa3\xd5\xb5\xd1\xe8$\xfc\xb39\x12" +
-	"\x0aEn.\xac\x97c2\xdf\xa6J\x19|\x06!\x19" +
-	"@\x88\x90=\x95\x10\xa9\x1f\x0f\xd2@\x0e\x12\x91FU" +
-	"\x89-Rb\x84\x10\x10,oE\x00\x04D\xbeI+" +
-	"\xfb5\xb9E\xf1\x07\xc3\x0bJ\x02\x91\xb0R\xd8\xa0\xa8" +
-	"qWHS\xa5\x1csi\xb9\x9a\x10i\x0e\x0fR+" +
-	"\x07\x02\x80\x07\x0f+(u\x84H7\xf1 \x858\x00" +
-	"\xce\x83\xb6!\x04\x1b\x09\x91Zy\x904\x0e\x04\x9e\xf3" +
-	"\x00O\x88\xb0\x10\xbf\x1d\xe2AZ\xccA\x8d\xda\xaej" +
-	"J\x1b\x08\x16<\xd3e\xea\x88)\xcdqU\x0eAN" +
-	"\xa2\xf6\xc4\xef\x8b/\\\x14\xf85~\x92C \x11S" +
-	"\xe2\xaa\x12\xa8k'.MQ!\x8bp\x90E\xa0F" +
-	"E\xa9\x03\x90c\x01\x02\x83\xbd\xbb\xc35\x07C\xb6\xc3" +
-	"\xd9\xf4\x86\xe7\xe8\xcb\x83\xe4\xe1z\x92\"y\xd9\x99\xf4" +
-	"\xaf@\x89.\x05\xbb\x0dG&*A\x89\x1c\x8d\xe2\xe6" +
-	"\xee8n\xde\xd7\xdc|\x84\x97\x10\xa9\x90\x07\xa9\xd4\xa6" +
-	"\xd9\xd1(\xd1p\x1e\xa4\x0a\x0e\xf2\xe9\x0e X\xcf\xb9" +
-	"W}1!2lB4(M\x91EJ\xac\xbdD" +
-	"m\x8a\xc5\x1b\xa9\x1aB\x1a8J\xe2\xb3I2\x01%" +
-	"\x19\xc7\x83t5J\x12\x8ah*\\D\xa0\x9e\x07\xc8" +
-	"\xb1\xbc#\x01$\x9e\xb3@T\x1f\x01?\xb5\x83\x92@" +
-	"Pm\x92c\x01K\xa0\xf3\xbe\x17\xc7\xd3\x86\"7+" +
-	"\xb1kB\x91H\xac\xb0>_\x8e\xc9\xc9\x0f&f{" +
-	"0\xba]\xceRH~L\x0dF\xc2\xd0\x8fp\xd0\xaf" +
-	"\x07kR\xb5\x98\"\xb7\x15\xd6\xcb\xee\xd4U\xbd\x96\xd8" +
-	"\xf9\x8d\xed6\x935\xd7\xe2\xf4\xb5B\x11\xcd\xaf\xc9Z" +
-	"\\%\xf5\x00\xf6\xd7V\xd7\xd3k[j\xbd\xb6\xf6b" +
-	"B$\x8d\x07\xe9V\xdbk[\x86\xafm1\x0f\xd2m" +
-	"\x1ct4E\xc2\x9a\x12\xd6 '\xe1y\xec\xb5\xce\xe3" +
-	"#g\xfd\xcdP[Gc<\x1c\x08)\xb6\xeb4\x03" +
-	"\xa3~\x9d\xee\x05JT\x03 \x1c\x00\x81\x9ax\x98\xfe" +
-	"\xd9\x9bR\xa2\xb2\xd6\xd4\x8a\x8f\xc1\x85:\xe9g\x9eh" +
-	"\"\xea\xc4\xc7\x834\xcdv\xa2)\x0d\x84H\x93y\x90" +
-	"\xae\xe3@\xe0\x8c#Ix'\xf5<Hs8\xc8\x0f" +
-	"\x86\x03\xcab\xc8&\x1cd\x13H\xa8\xc1\x96\xb0\xac\xc5" +
-	"c\x04\x14\x93\x16\x95\xdbC\x119\xe0'\xf9\xad\xb2\xb7" +
-	"r\x8cIg\x02\x02s\x9dn\xf4\x9d\xa8\xe6~|&" +
-	"!f\x9d\x0f\x18\xe6\x15\xa4j\xc2\x09\x13]`\xc1'" +
-	"`\x19\xbfPUL8a\xb4\x0b83\x92\x01\x03\xf4" +
-	"\xc2P\xfc^\x7fW\x8d\xee\x96}\xe0n\x915\xc5\x07" +
-	"5\xcd\x91X\x8b\xa2\xf9\xa0\x1e,i\xb2\xd2\xed_\xbd" +
-	"9h\xa8LnS\x09cL\xf6\x1eZ\\-iQ" +
-	"\x0c[q\xf4`\xd5\x96\xc9\xa1_\xd4\xe2*\xe4X\xa9" +
-	"\xe6\xb9<\x14%\x1c\xa0rY>\xaa\x1b\x8bV\xc2\x01" +
-	"%\xc0\xec\"\xc5\xa2k\xa3\xd1)aU\x93C!\x05" +
-	"b\x96\xb2Y\xe9\x02XN/H\xc5L\xd9,\xc9\x01" +
-	"\x16k\x85\xaa\x06\xc2\x09e\xa8l\x96\x90\x01\xcd;\xc8" +
-	"\xcc\x83B\x11~\x96\xe7rG\xa2J\xd8\x07\x89x8" +
-	"H\xb7#\x10\xf2AB\xd64%\x1c\x975\x02\x8a\x0f" +
-	"\xa4\x0c\x00+\x8f%\xa4\x07\xcf\xdc\xaa\x84\xd0\xff\xe4\xab" +
-	"\xa9\xc7f\xf1t8g\x1a\x9a\x8a\xf1\xd4x2hk" +
-	"\x17u\xa3W\xe3\xd6\x8cX\xad;7\x95\x10\xfb\xea\xf3" +
-	"\xed\xce'\xde\xa86\xc5\x82Q\xe2\xd6\xd0\xf7\x08Vi" +
-	"\xca1`OV\xe4\x90\xd6J\xd1@S$\xa6\xb0\x07" +
-	"\xd7\xdb\x19\x0d_\xd5\xfdbj\\\x8d*MZaM" +
-	"}\x9a\xab,\xb6L\xc0\xdd\x18\x89hi>M\x7fi" +
-	"\xb3\x94\x98;\x10l\xd2\xa8C\xa3\x0fzD#=C" +
-	"\x91\x97\x10\xe0\x84\xbc\xd9\x84\x00/\x0c\xf2\xe2\x8d\x84q" +
-	"\xb7`3q\x05\x95@~L\xd1b\xed\x89X$\x14" +
-	"R\x02u2\xe1\x9b\x16`\xe4kWSL\xcc\x92\x96" +
-	":\xcd\x02j`\x0c\x86\x01\xab*\x09\xa7\x1b\x09'\x1c" +
-	"G\x03c\xe8\x15X\xbe!\x1c\x9dJ8\xe1\x90\x0b8" +
-	"\x96\x8fZy\xb4\xd05\x9fp\xc2\x1e\x17\xf0f\xf5\x10" +
-	"\x18\xc0\x14v\xa1\xf1ms\x81\x95\xb3\x03K\xf8\x85M" +
-	"\xb8\xe6z\x17d\x9a\xa5]`\x85\x0ca5\x1a\xfbr" +
-	"\x17\xf41k\x9f\xc02e!\x8ek\xb6\xb9\xc0e\x96" +
-	"w\x81\xa5.\x18\x068a\xa6+\x81\xea\xae\xd54\x85" +
-	"\xb8\xda\xa2\x9a\x0f\x12\xadT\x053\x16\x10B\xcc\xbf\xae" +
-	"\x91\x89;\x18R\x02>H\xdc\x8c>x\xc6\"\x85@" +
-	"\xcc\x07\xf4\xcb\x13\xc3\xd4n}\xe0Fk\xf1A\"h" +
-	"<R\x02\x01\x1ft\x18\xb7\x9e\xec\xaa\x0c\xc7\xa9in" +
-	"\xa5-J\xafs\x143\x06\xb1\x08\x8a\x09\xf1\x17\x00\x0f" +
-	"\xfeQ\x80\x0e=\x83:tq\x04\xa5\x17\"\xbd\x14\xe9" +
-	"\\=\xf5\xe9\xe2h\xf0\x12\xe2\x1f\x8e\xf4\x0a\xa4\xf3\x17" +
-	"\xd2H%\x96A\x03!\xfeR\xa4_\x01\x1c\xe02\x19" +
-	"\x84\x88UPG\x88\xbf\x02\xc9>d\xcf\x94<\x90I" +
-	"\x888\x81\xd2\xc7!\xfdj\xa4\xf7\xe1=\xd0\x87\x10\xb1" +
-	"\x16f\x13\xe2\xf7!}\x1a\xd2]\x19\x1e\x9a\x10M\xa1" +
-	"\xfcW#\xbd\x1e\xe9}=\x1e\xe8K\x888\x9d\xf2O" +
-	"C\xfa\xf5H\xcf\xba\xd0\x03Y\x84\x883a*!\xfe" +
-	"\xeb\x90~\x13\xd2/\x00\x0f\\@\x888\x17\x1a\x09\xf1" +
-	"\xcfAz+\xa4\x98\xbf\x1b1\x11\xb8\x13\xab\x87>\xdb" +
-	"vo\xf8\xfe\x9dh\xebn\x02\xf9Z,(\x87L/" +
-	"\xa9\xc5\x82\x8a:Mi&\xa0A\x1f\xc2A\x9f\x9e\xd0" +
-	"R\x07\xbd@\x9b\x8f\x0d(r \x14\x0c+\x84\x9f\xae" +
-	"B_\xc2A_\xc6d\xfd\x9d\x90\x1bc\xf1\xa861" +
-	"L\xf8\x80\xca\xf6H\xb4\xca\xe1\xc0\x0c#\x09p[\xc5" +
-	"\x0f]\xc6\x04\x8d\xae\xfeV\x99\xb8\x9c\"gop\xaa" +
-	"\xa1FIs\x98\xe7\x03\xd8l\xee\x87\x99e\x80\x85C" +
-	"\x92\xf2\xf8\xdb\xe4\xc5W\xb5\xc6\xc3\x0b\xea\xda5^Q" +
-	"\xeb\x01\xf0\xf8\xb5}s\xbaw\xc2-JI<\xac\x05" +
-	"C\x131j\xfd\x17\xc0\x7f\x9a\xcc\xec\xb5\xc5L\x99\xbf" +
-	"\x91\xd74\x01\x94\x16W\xfdF\x10\xc0\x10\x80\xce\xad\x9e" +
-	"\xcf\xb4\xbf\xc8\xe4,\x10Q\x86\x05\x9amH\xab\xd8\x09" +
-	"i!>\xb8\x9a\x07\xa9\xde\x86\xb4\xa6\xd7Y\xf0\x8b\x82" +
-	"\x16\x10\xac\xce\x90\x1ev\x18\x96\x10\xac:\xe29'\x1f" +
-	"\xdd\xe0e\x16g\x1d/\xccH\xa7th\xc4\x14jO" +
-	"Q\x1a\xac\xbc\x88\x9d\xad\x0c\xa3t)\x0f\xd2\x15\x18G" +
-	"\x83K\x94\xbavM!`\x81\xeeh,\xd2\x12ST" +
-	"U\xcf\x84\xcd:\xbfc`MM\xd8\x18\x92\xb5a\xf3" +
-	"b'l\xeeu\xc8\x84Q\xbd\x01\x1e\xa4(z<\xd0" +
-	"\xb1y\x9b\xd7J\x8f\xdda\xb9Ma\x88:_m\x8a" +
-	"D\xcd\xbf:\xe2\xd1\x96\x98\x1cP\x98\x0b\xc8\x8f\x84\x02" +
-	"J,\x0dt\xf1\xa9\xa0+V\x82\xc0\xc8\xcctl\x8a" +
-	"+\xb6\xb2L3\xc9\xf4Z\xcaL\x96\xa5\x97\xdd\xa6\x05" +
-	"U\xad$\x14T\xb5\xf4g\xea\x00\x81Z\x83\xaa\x16\x89" +
-	"\xb5\xa7\xf3\x02\xe3u\xe3\xcdc\x84\xe9K\x839k\x96" +
-	"\x01+\xb7\x0be\x18\xccG`0g\xads`ER" +
-	"!\x0f\xe1\xb7\xe0J0\xc3!.Mi\xf3\xb1\xea\x80" +
-	"\x81\x03-\xeb%\xe9\x88\xb5^nZ \xb7\xe8p\xc2" +
-	"YcV^^\xdd\x8d\xcaz\x07\xdd\xe9\xf6E%4" +
-	"\xef\xcafa\x0d6c26\x0eN\xb5\x95U8\x9f" +
-	"na\xf6\xb2\x8a\xc0\xd7\xea\x16\x16o\xb4R\xc2o\xfe" +
-	"\x1cjb\x8a\x1ao3\xed.\xd1\x1c\x89\xcd\x88*1" +
-	"\x99\xb8\xb4H\xbaE\xa49C\x86T\xda\xa2Z\xaf\xbe" +
-	"V\xd6\xf9 \xc7j0;\xaa,\xdd\xbc\xcd\xc8c\xf3" +
-	"zuN^o\xaaS~\x89\x9c\xd3x\x90\xae\xe7\xf0" +
-	"\x99Q\xaf\x03\x82\xd5\x095\xdcB\xcc\x88x\xba\x96\xcc" +
-	"&\xc37,\xbd\xd4F\xa33\x8c:\\I$|U" +
-	"\xab\x1cf\xb5\xa2\xb6\xe4\xd2\xcbT\xc3\xae\xae\xb6\x89_" +
-	"\x8b\x16x\x85.i\"\xaa\x1b\xa9=\xfd\xe8\xa7\xa7\x1f" +
-	"\xee\x96HX\xb1\xb2x\xb3\xe1\xa5g\xf1\xa9%\x07+" +
-	"\xf5\x846+Ac\xe5W`5lAB<;\x05" +
-	"\x9f\x1c\x9b\xb9\x00\xd6v\x10&T\xb3\x04\x8d\xb5e\x80" +
-	"\x8d\x9d\x08E\x88Y\x07\xb9\x12\x01\x05CY\xa3Ba" +
-	"g\x8d\x9e\xe4\xfa\xa0\xc3\xa8\xf6$CM\x9bh\xf5\xd4" +
-	"8y\x15c\xbb\x94Aec\x1d\x09\xa0\xbd!\xf2\xdc" +
-	"aA\x98M8!\xcb\x95\x88\x84uv\xc2\xabj\xf2" +
-	"\x8a\xa9\xb1\xe7\xe6XP3\xb3\xa4\x9eK5\xce0\xc8" +
-	"\xf9\"i\xf8\xe5m\xb1\x0c\xd8\xbe.-N\x8fp\xbd" +
-	"\x89\x99o\xe0\xaa\x11\\r\x08.9\xeb\x96\xc5\xb9\x1c" +
-	"\x82\xd4\xeb\x91\x1e\xe0,;\x15e\xca?\x07\xe9\xadH" +
-	"\xe7\xfb\xe8\x98Y\xe1\x103\x07\x90\x1eEz\xc68\x1d" +
-	"4\xb7q\x08^CH_\x8c\xf4\xcc*\x1d4\xc79" +
-	"\x04\xbb\x1a\xd2oEz\x1f\xd0A\xf32\x0e\xb1\xfab" +
-	"\xa4\xdf\xc6q\x00.\x1d3/\xe7\x10\xaa/E\xf2J" +
-	"d\xef\x0b:f^A\xe9\xb7\"}\x15\xd2\xb38\x1d" +
-	"3w\xd2\xe5W\"\xfd\x01\xa4_\xc0\xeb\x98y\x137" +
-	"\x9f\x10\xff}H\x7f\x18\xe9\x17V{\xe0BB\xc4-" +
-	"\xf4\xb8\x0f \xfd1\xa4\xf7\x1b\xef\x81~\x84\x88\xdb(" +
-	"\xfdA\xa4\xefDzv\x86\x07\xb2\x09\x11\xb7\xd3u\x1e" +
-	"C\xfa\xd3H\xbf\xa8\xaf\x07.\"D\xdcM\xd5\xf0{" +
-	"\xa4\xefE\xba\xfbb\x0f\xb8\x09\x11\xf7Py\x9eG\xfa" +
-	"~\xa4\xe7dz \x87\x10\xb1\x8b\xae\xbf\x17\xe9\xaf\"" +
-	"]\xc8\xf4\x80@\x88x\x80\xaa\xe1OH\x7f\x1d\xe9\x17" +
-	"\xf7\xf1\xc0\xc5\x84\x88\xaf\xd1\xf5_E\xfa\xdbH\x17y" +
-	"\x0f\x88\x84\x88G\xa8\x1e^G\xfa\xdf\x90\xee\xc9\xf0\x80" +
-	"\x87\x10\xf1(w\x07!\xfe\xbf!\xfd\x04\xd2\xfbgz" +
-	"\xa0?!\xe2q\xee'\x84\xf8O \xfd\x0b\x8e\x83\x1a" +
-	"\xb9I\x0b.R\xd2\x13\x86\x8e\xa8\x12\x0e\x04\xc3-\xe9" +
-	"\x9f\xb0:w\xda\x07NY\x85=74\xdduT\x89" +
-	"\xa9AUS\x08\x1f6\x0bzIh\x94\x16vk!" +
-	"\xc7\x1a\xed\xd2\xbd\x19\xa5\xd7\xa5\xd3\x13\x0b\xe3rL\x0e" +
-	"kA\xc2\xdb]\xcf\xf1'v?4c\x06la\xae" +
-	"'$\xabZC$\x14\"\xeeF\xb9i\x01\xe4$\xa6" +
-	"^\xb9\xa6\xb9<\x9ew\x8a%:x2<\xb3!S" +
-	"Z\xe2\xb3H\xa1\xa5\xd8k\x88\x1b3\x0e\xb3\xf8\x88\xa2" +
-	"_%\xc7U\x02\xa8\xc8\xab\x86O\xa8u/\xf9\xc1\x93" +
-	"L+N\x89PGT\x8e\xab\x8a\x95-\xd1<\xd8\\" +
-	"OW\xb0_A=:\xe8\x80\x96\xdfY\xf44D\xbe" +
-	"\x1a\"a\x1aYUBR?\xbb\x0e\"\x9a\x1c\xc2\x0f" +
-	"A\xed\x1e\xef'\x15L{\xe9\x0b8\xb6\x05\x92*\xcb" +
-	"\xe7[\x1e\x8fEB!\xbc\x1c\xc7\xaa\xdf\x7f\xa1\xfcn" +
-	"\xae\xef\\\xa1J\xe9\xcd\xa46Q\xac\xe2-BN+" +
-	"$\xb0A'`\xcdAA(&\x9c\x90\xe9r#*" +
-	"u\xaac\xf85\xb9F\xdf\x09W\x19\xa8\x07\x16c\x88" +
-	"\x07\xc2\xdb\x9f\xbf\xb9\xfc\x97\xdf[/l\xf7\x12N\xd8" +
-	"\x8cA\x8fu\xe5\x80\x8d{\x0a\xebq\x87\xd5\x18\xf4\xd8" +
-	"\xd8\x0c\xb0AOa9~\x16w\x01ovB\x81\x8d" +
-	"\xb9\x08A\\s\xae\x0b2\xccQH`C=\x82\xe4" +
-	"\xd5\xab\xa0\x99\xe6\xd0%\xb0\x192\xa1\xaa\x9a\x96\x9c\xf3" +
-	"i\xe8\xf2\x81;\x10\x09\xe3\xffPO>\xc8\xa7\x1d1" +
-	"\x1f\xe4S\xf3\xa1h\x17\x93\xab\x9e\x83 \xfdN\xaf\xe5" +
-	"]\xe7\x86\x85s\xd9\xd1\\\xcb\x06^\xbdN\xe9Q\x83" +
-	"-\x15b@\xac\xad\xce\xde)\xe4\x8dNa\x9d\x05i" +
-	"{\xaf\xfew\x18EY\x10\x12{\xee\xf9d\xd7\xb7\x17" +
-	"\xce{\xe4\xdc\x11\x9a\x1d\x10M\x097GR{0\xb6" +
-	"<\xcf<G\xcc~\x0e0\xce\xd1hG\xe1F\x0f&" +
-	"\x8e\xe7\x88\xf2 \xad\xe2\xba+\x11u\xdbpr,\xcb" +
-	"\xf4\xda\xaeI9\xd7\xa4HXa\x89\xcd9e6u" +
-	"\x16\x02M\xcalR7\xee\xe7X\xf4N\x02\xe9\xac\x0e" +
-	"o>h\xfb\xe6uN\x9b\xa3}\x8c\xe2A\x1a\xc7\xe1" +
-	"\x9dj\x9a\x12\xb3\xd4\x11\x8d7\x86\x82j\xabB \xd6" +
-	"c\x8d*\xb9v`U\xdc\xcf\xf5\xe0\x98\xd2\xa9\xc1\xf0" +
-	"\x02\x10\xac\x89\xb6o\x08\xf7S2\xa1\x89\xe1\x80j\x09" +
-	"\xd2m7?\xd6\xa2X\xd9RJ\xab\xc8iE\xa7V" +
-	"Q\x92\xfeYW$\xe4\xa4\x7f[\x93\xd7\xec\xf16\x18" +
-	"\x89\xc6d\x0e\xf2\xf1\xee\xd3.{\x81\xa2D1\x9d\xc7" +
-	"\xb7\xd7k\x12\xc8\x0a\xd2\xc1\x90\x0e\x91\xd3\"[]\xcf" +
-	"\x91\xadc\x91\x12\x0b\x04\x9b\xf0\xc9\x98\x13\xcd\x06H:" +
-	"\xd7Wm+@\x80j\xa59l\xc4\x05\xd8\xb4\xb8 " +
-	"5\x18i\x0e\x1b\x91\xb5M\x16M\xa8ci\x0e\x1b\xdc" +
-	"\x016\xd7-\x14U\xebi\x0e\xeb\xca\x11P}\xd0a" +
-	"\x94:h\xf3Oo\x06v_\xbf\xb3u\x86R\xb3\xe4" +
-	"\xf3j\x0c\xf5\xf8\x0e\x9dvi\xb0\xedb\xf5\x03b\xb8" +
-	"\x05\x9b\x85w\xdc\xc2\xb1^\xeb\xd4\xbdg\xb5\xcfB|" +
-	"X\x8a}p\xa0E\xdd\xf5*\x0fO\xfd\"\xd5u\xf5" +
-	"lJ,}\xf3\x98[,+\xb6:\xdd\xcc\x92\x96W" +
-	"\x13\"-\xe5AZi\xf3\xd1+\x90x\xab\xee\x8eM" +
-	"\x1f\xdd\x89\xc4\xdbx\x90\xee\xc34\x8a\xa7i\x94\xb0\x01" +
-	"\x0d\xf1n\x1e\xa4\x9d)\x15\xdb\x9a\x98\"\xab\x96\x97\xae" +
-	"\x09(\x9a\x1c\x0c\x99\x7fF\xe2Z4\xae\xa5\xbc\x1b\xdd" +
-	"^\x95@\xcf\xbe\xd3\x96\xf8\xaaj\x09KjU\xb5\xbb" +
-	"R\xa9\xe3\xf8D7\x05s\x1b\x1cs)\xb1v|\x0a" +
-	"\x1e\xfa\x14\xd8T0\xb0\xf9aa-f\xfc\x9d\x08~" +
-	"\xd8\xcc\x12\xb0y4a\xd9\x0ft\x80\xc3\x99?\x1f\x01" +
-	"6\xe7/\x041\x1b\x97\x11\xfc\xb0\xa9B`\xbfR\x11" +
-	"fz\xf5\xe7\x95a\x0ea\xc1\x99;7g\x92Y]" +
-	"\xab\x85\x09\xb8_\xa5+\xc1 \xa2\xde\xcdj\x0a)r" +
-	"L\x8a\xcb@\xf3\x8b\xb0\x824\xd6t |$\xe6\x83" +
-	"|:\xc0\xe2\x83\x04\xebX\xd3/\xa6C\xbe\xc9r8" +
-	"\x9f6?\xe8\xfb\xa7f\x90WLM\xba\x7f1mE" +
-	"\"\xecq\x87#a\x85\x06\xe8\xfc`\x9b\xdc\xa2\xf4Z" +
-	"\xae3kO\xff'a\x85K->\xe8\xb1\\G\xc1" +
-	"l\xfe\x1d\xd8\xb0\xb9 4\xb0\xc2\x88^\xa1\xa0\xed=" +
-	"\xc7J\x8b\x16W\xe9\x92.C?\xfa\x8ald\x13\xd8" +
-	"\xe0e\xef+:\x0eC\x99\xee\xc6\xa6\xa4\xea^\x94t" +
-	">sa=\xbc\x0bc\xac\xc2\xb1\xf1~>\xe3^I" +
-	"m\x97\xde:=v\xfct.\xc3X\xdd\x94\xd1\xbbu" +
-	"\x0c\x0e3G\xf6\xd1?{\x857\xc7>\xa3\xeb`[" +
-	"\xe6\xf2\xf5\xad.YUlo\xa5\x81\xea\x7f\xd0l\xfa" +
-	"V\xfaW\x13\x92\x88)MJpQ0L\xa0\x85\xa1" +
-	"\xb2 \xe1\xc3-5\xfa|^\xba\xf4\xcc\xcaR\xcb\x9f" +
-	"i\xd2\x9f\xc7\xf8JZ\x94\x98\xb1\xc0\x19\xf4\xf5\x866" +
-	"R\x8a\x0e\xdf\xc4\xdc\x9c\xcf\xd7c\x87+\xa5)\xe2\x14" +
-	"7\xab\xad\xb8Y\xa3,R\xc2\xf6\xc8Y\xf6\x8f\xa3/" +
-	"\xbf\x9f\xb3\xe4\xf3\xd4\xc8\xd9\xa7\xbbI\x0e\xa6\x92$\xb4" +
-	"X\x17\x0f\xd7\x04BJ\x83\xd2\xacc\xa3\x9e{\x87u" +
-	"N\xbd\xc3\xa9V\x15=9]0j6V6\x13P" +
-	"\xc2ZP\xa3\x85t\xe7\xe1,\x7f(R\xa3]\xd5\xaa" +
-	"4-8\xdf\x0c\xac\xba\x97\x99\xd3o\x98\x81\xf5\x1c\xea" +
-	"{\x8c\xc6F\xd5\xdb\xac\x0cwk\xe4\xba\xb3\xeb~v" +
-	"\xb5\xfbY\"\xd6\x15=\xa7\xb9_\xf3\x87\x07)P." +
-	"\xd3\xc9\x19\xb1\xd8k\x84\xde\xffB\xb7\x1c\x98\x8f\xc9\xa7" +
-	"N\x86\xf6\xe2\xac\x1f\x10\x807\xbf\xbeUV\x15;\xa2" +
-	"\xf3Z\x88\xce\xb4\xc0\xe5\x0d6\xf4\xc6,\xb0s6!" +
-	"\xd2J\x1e\xa4\x9fq\x00F\xf5`-\xaax\x15\x0f\xd2" +
-	"\xdd6D\xb7\x0e\xf3\xf3\x9f\xe90/?\x8a\xfb\x81\xdb" +
-	"\x12\xc2\xb0\x84\x80Q\xce\xb37\xca4\xa3\x8cGx\xdb" +
-	"\xd0\xb1\x9e\x0d\x9b\xb6\xe08\x99\xdc]2\xc2R\xf1\x1c" +
-	"\x1al\xd9O\xe4\x80\xfd\xd4DX\x88hIA\x04\xc6" +
-	"~\x04\x0a\xec\x97\xa6\xc2\x0d\xc5\x84\x13\xa6#\x02cC" +
-	"\xeb\xc0~\xff(\xd4\"\x02\xabB\x04\xc6~E\x08\xec" +
-	"\x87\xc4\xc2\xe8a\x84\x13\x86\xba\xf4*\xa6\x0f\xdc\xadJ" +
-	"(@\x07\xe7\xf4\x99\x08\xc2+\x01\x1f\xb8\xe4h49" +
-	"\xacg\xf44\x80\x98Z\xa6\xeb\xde!;t\xf0\x93\xc0" +
-	"\x92\xcf\xa1\x13\x9dT\x98\xa6\xce\xb9\x9bNtje\xcb" +
-	"\xa1\xbdc\x9f\xef\xedmR\xd41-w\x18\xb2?\xc7" +
-	"@\xef\xec\x17\x8c\xd6_O=u\xa7\x90\x90<\x88\x98" +
-	"\xd6\x09\xcc\xb1~\x9b\xd9[Fe\x8d\xab\xfc\x8f\x06\xae" +
-	"\xcd9\xd2\xd4\x8ao\x8f\x839\x0ezn\xb4\xdd\xdd\xb9" +
-	"\xb4\xa1\xbb)\x81\xfc\x0fF~\xec]n\x07\xc1\x93\xaa" +
-	"\xa9JK<\x9c\xe6\x17\xce\xc9\xfb\xf6\xa2\x92\x9e\x87\xb7" +
-	"\x1c\x7f\xd7a\xac\xf8\xff\x03\x00\x00\xff\xffQ\xc3\xd0\x97"
+const schema_f783b1efe4e5d4ec = "x\xda\xb4[}x\x14\xd5\xd5\xbfg&a\x89\x127" +
+	"\xe3,B \x98\x00I\x85\x00!\xd9$@\xa2\x98M" +
+	"\x14!\x14$\x93m\xa8\"P'\xd9I\xb2\xb0\xd9]" +
+	"vf\x91 4\xa6\x95J\x10\xb0\xb4\xa5\x95ZP\xac" +
+	"\xb4\x82\xa2\"\xa4\x16\xbf\xb1X\x8a\xa2U\x8a\xa2V\xb4" +
+	"\xa2\xbeJ\x85\xa2\x8f\xa5H+\xee\xfb\x9c;{gf" +
+	"w'\x09\xf0\xb4\x7f\xf8H\xce\xde\xbd\xf7\xdcs\xcf\xc7" +
+	"\xef|l\xf1\xed\xa2'\xad$sP\x11\xe1\xbc\x83\xb9" +
+	"\xf4~\xb1\xf9g^\x9f\xf6\x9b\xb1\xf9\xb7\x11a \x10" +
+	"\x92\x0e\x0eBJ\xbf\xb8l\x08\x10\x10\xcf\\VE " +
+	"\xb6\xff\x8f\x0f\xce\x7f\xa8\xa9\x7f'\x91\x06\x01\xae\xe0q" +
+	"\xc5\xb0A#pE\xc1\xa0O\x08\xc4&\xc9\xc7\xf9k" +
+	"\xae\x14;\x890\xc8\xd8\xe2\xac\xbe }0nQ{" +
+	"}\xd9\xae\xe5\xc5\x1d\x9d\xfa\x19i\xf8y\xc1\xe0!@" +
+	"\xd2b[/-y*\xb3j\xd9\x0f\x88\x90\x8d_\xe5" +
+	"\xf0\xa3\xcc\xc1\x85\xf8\xd5\x81\x83o!\x10[0\xee\xee" +
+	"\xc3]\x83\x8a\x7fD\x84\x1cc\xc1\xa2\xc1\xf5\xb8`9" +
+	"]\xf0\xf6\xf4i\xa2\xfb\x0f3~D\x84!\xc6\xe1\xc7" +
+	"\xf4\x05\xa7\xe8\xe1\xbf9\xd1U~\xe5\x82\x7f\xb1\x1d\xe8" +
+	"\x82\x81\xd9\x11\\0<\x1b\x17|Zz\xf8\x9eO\xee" +
+	"\xba\xf5\x8e\xf8\x05){S\xb2)\x0f3\xe9\x82\xbf/" +
+	"\xf8\xeb\x93\x9b\xdeyj%\x912\x01b\xc7\x0f}\xfc" +
+	"\xd1\xc9\x1d?<\xadKBl\xcb~A\x8cf\xe3\xbf" +
+	"\x16e\xa30\xee\x9f?~\xdd\xfd\xf7\xec\xef\x8a\x0b\x83" +
+	"J\xaba\x08\x15\xc6\xbc!\x8f\x12\x88m\x9a\xf5\xca\xf1" +
+	"\xeb\x96}\xb6\x9a\x08\x99\xbc\xb9\x19\x01\xf1\xec\x90mb" +
+	"\xfaP\xdc\x09\x86\xee\x13\xdb\xf1_\xb1\xa7\xb3\xaa\x0f\xef" +
+	"*\xb9l\x8d~;\xca\x9a<\xb4\x06%7`\xd5\x9b" +
+	"\xdbj\x97\x0e^c\xbdw\xed\xd0F<\xa7ah\x15" +
+	"\x81\x93\xa7\xef\xdc\x92>{\xff\x1a)\xc7\xb8Tt\xe8" +
+	"\x02\xfc\xb8\x13?\x8eE\x95\x0f\xe5\x8f\xebo[\x9b\xc2" +
+	"\xc6\xe6\xa1\x07\xc5\xed\x94\x8d\xadC\xf7\x89\xa3s\x06\x11" +
+	"\x12\x1b\xf5\x8f\xfa]m\xe27k\xe3\xcfD\x0f\xcb\xce" +
+	"qS\x19\xe6\xe0n\xdd\x9bWn]8\xbf~\x9d\x95" +
+	"\x9b\x86\x9c\xe9\xb8@\xa6\x0b>\x9f\xbd\xef\xcd\xfa\x99\xef" +
+	"\xad#\xc2`\xc6\xce\x8a\x9c\x11x\x91\xc3\x1f\xdd/~" +
+	"r\xd7\xd1\x9f\xe8{\xd3O\xdar\x0a\xf1\x93\xf9\xcb^" +
+	"]\xf9\xc3\x7fF\x7fJ\xa4\xc1\xc6\x1d\x1ar*\xa9(" +
+	"\xe9\xa6\xf9\x8f\xbe\xf0\xe6\xb7\xdfzw=\x112\xb9\x84" +
+	";,\xcf\xd9&\xae\xc8\xc1;t\xe6\xb4\x10\x88\xbdp" +
+	"_\x7f\xe9\xbb\x7f}\xfe\xee\x94\xcbn\xcfyA\xec\xc6" +
+	"\x85\xa5;r\x1c\x9c\x98q9\x0a\xfd\xce\xcdg\xde\xbf" +
+	"\xed\xa3\xeb7\xe0{[\x96S\xe5\x13\xbf\x18\xb6M<" +
+	"3\x0c\xbfqjX\x88#\x10[\xebm\x9a\xab}%" +
+	"\xfe\xd2\xaa_\x9dyK\x91\xcb5y\xc8eF\xce\x13" +
+	"\x1d\x17\x1d.\xbe\xc7r\xf5\xedy\xd3\xf1\x82\xa7'\x9c" +
+	"h\xda\xd9\xf2\xd3MD\xc8LK`kC\xde;\xe2" +
+	"\x96<\x07!\xde\xfb\xf2x\xf0>\x9c\xc7\x01!\xb1," +
+	"\xf7\xef\xbf\xdf:\xe5\xc3M\xd6W\xd8\x98G\x9f|+" +
+	"=\xe9w\xcf~\xbdn\xc3\x95\x19\xf7Z\x05\xb6?\x8f" +
+	"\xbe\xc2\x1btAt\xc2\xb2/\xda\x95\xb5\xf7&\xcb\xa1" +
+	"\xf4T\x1e\x07\"\x0c\xc7\x0b\x9e\xcds\xe0\x7f\x84\xc4r" +
+	"\x97\x8e^\x7f\xf1\x1d\xeb\xef\x8b\xbb\x06j{\x1f\xe7]" +
+	"\x8a\xdb\x9d\xc8C\xdb\x9b\xec\xbc~\xd6\xdb'\xd26\xeb" +
+	"\xbaN\x8f\xab\x1d\xee\xc6\x9b\x1d\xff\xf3\xcd-\xaf\x9d\xb9" +
+	"\xe9\x01\"\x0d\x04\x83\xd7\x92\xe15\xf8\xdd\x8a\xe1\xf8\xdd" +
+	"\xc5+\xbf\xf7\xee\x15\xcd\x07\x1f R6\x18\xbbo\x1c" +
+	"N\x0de\xcbp\xb4\xa4\x9d\xa3\xa7<\xf3\xe5u\x9e\xdf" +
+	"\x12i\x88\xb9G\xfb\x08\xaau\x9d#p\x8fG>\xbc" +
+	"\xf3hN\xfe\xe7\x0fZ\xfc\xca\x91\x11\x17\x01I\xfbf" +
+	"e\xe9\xdc\x157\xc5\x1e4\xad\xe6\xc5\x11T\xe2C\xf6" +
+	"f^U{M\xf1C)\x8a\xb0c\xc46q\xf7\x08" +
+	"\xbc\x7f\xf7\x88;\xc4\x8c\x91\xa8\xf5\xc1/\x9f8y\xeb" +
+	"\xee(.\x86d583\xe2\x05\x11FRyQV" +
+	"\x0e,+j\x1e9\xb7\xfb\x11\xbc\x0e\xc7\x98\xbdq$" +
+	"eV\x1e\x89\xd7\xf9\xe8\xbd\xd8\x82\xd2\xcf&>\xaa\xab" +
+	"\x81\xbe\xa0:\x9f\xbe\xde\xcc||\x1c\xe5\xea\xad[\x9b" +
+	"\xe5/\x1e\x8b\xdb\x10\x15H[>U\xf7h>\x9e\xb1" +
+	"\xf5\xf4M\xfb:\x9f\xfa\xc5\x0e\xab\xb3|=\x9f\xba\xba" +
+	"#t\xc1s\x17\xffe|\xedg\x9b\x1eO\xb9\xdd\xbc" +
+	"\x82\x83\xa2\xbf\x00\xb9U\x0a\xf6\x89\x1f\xe0\xbfbW\xed" +
+	"\xfe\x83\xf7\xc3\xb5sv\xa6,\xde_\xf0\x8e\xf8\x06]" +
+	"\xfcz\xc1T\xf1,]\x9c\xd1\xdd\xf4\xc0\xb6\x83sv" +
+	"Y]\xfc\xc7\x05\xf4\xb1N\x14 \xf35E\xa3\x8b>" +
+	"\xe5\xbavY\xac8\xf3[sP\xe4g\x0f\xcc?{" +
+	"d^y7ZS?\x8b\x18\x1dT\x8c\x05\xf7\x8b\xf0" +
+	"-\x1a0\x0a\x0e\xa7\x11\x88\xb9\x0f\xfc8\xfa\xaa\x7fO" +
+	"7\x8b6\xf4\xa4\x99c\xa87n\x18\x83\x97\xf4\x9e|" +
+	"\xd1s\xe4\x8e\xb7\xbb\xad\xf6\xb6c\x0c\xf5l\xcf\x8cA" +
+	"V\x06\xbc\xfa\xc7\xf9w\xbbn\xfe\x9d\xbe@\xd7\x8a1" +
+	"\x8d\xc8\x8a\xb7\xa0c\xe4\xc81Sw[\xf4u\xff\x18" +
+	"\x1a\x87N=rO\xc6[\xdd3v\xa7\xea\xc5\x98m" +
+	"\xe2\xee1T/\xc6L\x15\x8f\xe0\xbfbGG\xbd\x91" +
+	"{e\xfd\xcf\x9fNY\xfc\xe2\x98'\xc5W\xc6\xe8\xdb" +
+	"\xde\x01\xe2\xee\xb1\xb8\xfadE\xd5\xd2=\x8f\xfc\xfai" +
+	"kx\xd9<\x96^h\xebX\xe4w\xe3\xfe%\x1fl" +
+	"z\xef\xc0\xb3q\xc5\xd0\xd9\xd2\x17\xbc>\x165gT" +
+	"M?\xf7\xa4\xefn\x7f\xde6\xfel\x1d\xf7\x82\xb8c" +
+	"\x1c\xfek\xfb8\\\xbc$\xbd\xfc\xa5\x9d\xfd'\xfd\xc1" +
+	"Ni7\x14\xbd$n)\xc2\x7fm.BQ\x8e\xb9" +
+	"\xf9\xcf;\xe6\xaf\xc9\xdfk\xd5\xb8\xcc\xf1s\xf0\xe4\xec" +
+	"\xf1\xb8\xe0\xe1\xae\xb9mjh\xcf^\xab\x07h\x1fO" +
+	"\x1d\xca\x0a\xba\xe0\xed\x03RGM\xf7\xd6?Z|\xdb" +
+	"\x07\xe3\xa9\xa5M\xea\xf7\x9c\x10\xfd\xe7\xb1}\x16\xdb|" +
+	"e<u\xf8\xa1\x7f<\xbb\xb9\xe9\xea\xd7\xf6[\xbe\xd3" +
+	"=\x9e\xc6\xb4\xa1\xfb+\xdar\xba\xfc/%X\xfcF" +
+	"\x9d\xa1\xad\xf4\xbc_\xac\xfa\xbf\xc5\xc1\xd33_\x8e{" +
+	"\xb8x$*\xa6\xaf_P\x8c+\x1e\xdc\xf9\xd3\xd0\xea" +
+	"\xfc\xff\xbc\x9c\xf28\x9d\xc5\x07\xc55\xc5x\xf9\xae\xe2" +
+	"}bz\x09\xbeM\xd9\x92\x9d\xaf\xddu\xeb\xa3\x07\xac" +
+	"\xe0\xe7D1U\xebS\xc5U\x04\xde\xff\xd1\xaaw\xee" +
+	"x\xa0\xe1\xa0%\xaae\x97P\x93-(\xc1\xa7\xfb\xd5" +
+	"\xa9M5K\xba\xdf;\x94rXm\xc9Kb\x03\x1e" +
+	"!J%\x0eQ*\xb9\x82\x90\xd8\xa2\x86)U\xff\xda" +
+	"\xf9\xf1!\xab\x03\xa8-\xa1\xe6\xdb\x80\xbb\xfd\xe7\xc6)" +
+	"\x0f\xaeR\xdf|3~5=F\xd2\xd3J\xd7\x95\xe4" +
+	"\x02\x81\xf7\xbf\xack\x9a\xfc\xd7\xe7\x0e\x0bC\x99\xdc\xf6" +
+	"\xb8#(\xb7\xd5/\xcf\xa8\xbf\xfa\x9b7\x0e[P\xc2" +
+	"v7}\x85\x9co\x84'\xbe\xbd\x7f\xd6\xdb)\x0cn" +
+	"p\x1f\x15\xb7\xb8\xa9.\xba\xa7\x82\xd8^\x8a\xe2\x18\xb7" +
+	"u\xe4\xd4\xb5\xed?~'%\x9e\xca\xa5\x8f\x8b\xfeR" +
+	"\xea?Jg\x11\x88\x1dz\xff\x86\xdc\xbd\xab\xf7\xbdk" +
+	"\xf5D\xed\xa5\xd4Uu\x96R\xd8\xb6\xf4\xd5M+W" +
+	"\xbc\xf5n\xca\xb9GJ_\x12\x8f\xd1\x9d>.\x9d*" +
+	"\x0aexlm\xd7\xf5w5^1\xe1H\xca\xe23" +
+	"\xa5G\xc5\xf42\x8a\x88\xca\xa6\x8a\xe3\xe8\xe2\xf7\x95I" +
+	"\x0f\xcfx\xe4\x8e#V\x95\x1cXF\x9flX\x19\x1e" +
+	"\xed\xbe~\xdb\xd5\xeb\xd7\xbf\xf7\x9e\x15\x8a\xb4\x97\xe9:" +
+	"[\x86\x8fv\xe93{/\xcf\xaf>\xf2\x81\xf5\xd1\xb7" +
+	"\x94]\x84\x0b\xb6\xd3\x05S6^\xb2\xc9\xf7\xd4M\x1f" +
+	"Z\x1c\xc8+eT\x9c?\xde\xc4\x1f}w\xd5k\x9f" +
+	"\xa4p\xba\xbb\xecIq\x0f\xe5\xf4\x992\x87\xf8L\x19" +
+	"\xbewF\xc9\xc6\xbc\xbd[\x8e\x7fB\xe8{\xe9\xe7t" +
+	"\x97QU\xddC\xcf\x09|tt\xc8\x07\x87c\x9f\x12" +
+	"\xe12.v\xea\xde\xd3\xdf>\xb4*\xfa\x05\xee\xf6q" +
+	"\xd9Q\xf1\x0b\xba\xdb\x892\x14\xf7\xc3u9\xfb\x0e\xfc" +
+	"\xc9\xfdw\xab\xcb\xcb(\xa7;\x0d,\xa7\x08\xb5`\xe6" +
+	"\x81=\xb7/\xfb{\x82Y\x94\x97\xd3KW\x97\xa3T" +
+	"^\x19x`\xf5s\xbe\x99\x9fY\xee\xb4\xb1\x9c*\xcf" +
+	"\x1b\xbb\xbb\xd6\x1f|)z\xc2*\xaf\xaer\xaa\x96\xeb" +
+	"\xe9\xe6c\xa7\xfd&\xa3\xf8\x9b\xed',\xf6\xfab9" +
+	"\xb5\xd7\xc2\xd2\x96A\xd5\xb7\xee;\x91\xe4k\xa8_\xda" +
+	"^\xfe\xa4\xd8]\x8e\xff\xdaQ\x8e\xb0\xf7\xa6\x03\xafj" +
+	"u7\x87O\xda:\xb1\x99\x13\x9e\x14\x1b&Ps\x99" +
+	"\x80N\xec\xc3\x09{g\xaf\x7f\xfe\xab\x93V\x9eFO" +
+	"\xa4~\xa0|\"\xf2\x14\xba|\xfd\xf2ao}\xf5y" +
+	"\x02\xde\x9cH\xe1\xc5<\xba`\xed\xc6\xd5o\xbe\xba\xfb" +
+	"\xeb\xcf\x13P\xd9\xc4\xfbq\xc1:\xba\xc0\x90\xb7\x94\x09" +
+	"\x16\xf0EW\x8a;&>.\xee\x9e8\x08-l\"" +
+	"Z^\xec\xd7\xc1\xfb\xd7_*\xcf\xff2U\x9f'\xbd" +
+	"$\x1e\x9bD\xc3\xe1$\x07\x88]\x15\xa8\xa3\x8f/\xd8" +
+	"\xf6\xf3\xdb\xaf\xfa\xfc+\x8b=.\xaa\xa0\xc1\x90+\xde" +
+	"\xbe\xd6}-w\x06\x1f\x8a\x8b\x7f4\xaf\x82\xf2\xadT" +
+	"\xe0;\x1d\xac\x7fz\xc5\xa4\xaf\x06\xfd\xdb\x1ah\xf7T" +
+	"P\xf5\xde_\x81|\x97?\x96\x9e\xf7\xe7\x17\x9f\xfdw" +
+	"\x82\xcb\xaa\xa0\xf9\xda)\xba\xa0d\xd5_\xf8\xec\xd1\x87" +
+	"\xfem9|`e=\x1e\xfe\xe9\xf7\xabrf\xcb\xef" +
+	"~m\xfd*TR<\x97QIS\xbd\xba\xbd\xd7-" +
+	"o>\xfa\xb5\xd5CM\xae\xa4\xaaPK\x17\\\xfe\xdb" +
+	"\xb4\x87~\xb5a\xe7Y\x8b\x16\xf9+ihm\x1d;" +
+	"k\xda\xe9y\xff<\x1b\x87s:V\xaf\xa4/&\xd3" +
+	"\xaf6\xff\xec\xb1\x86\xa1G\x1f\xf8\xc6\xfab+*\xa9" +
+	"/]G\x17\xb4\xdc\x10\xbe)\xeb\xd6Q1+x\xdd" +
+	"\xa1\xef\xf0\x0c]\xf0\x97\xdc\xb1W=Z\xf1\xab\x98\xf5" +
+	"I\x8fT\xfe\x92b\x10\xba`\xee\xdd\x95\xb7/\xf6\xbe" +
+	"\x1f\xb3\x84w\xe1\xca!@bd@,\x1a\xf6\xc9\x9a" +
+	"R\xd4\xc4\xcb\xe1`\xb8\xb2:\x1c\x9e\x8a\x7f6\x87\x02" +
+	"\x81\xd0-\xf9urD\xe6\xdbT)\x8dO#$\x0d" +
+	"\x08\x112\xa7\x13\"\x0d\xe0A\x1a\xccA,\xd4\xa8*" +
+	"\x91\xc5J\x84\x10\x02\x82\xe9\xda\x08\x80\x80\x98:ag" +
+	"\xaf&\xb7(^\x7fpa\x91/\x14T\xf2\xeb\x155" +
+	"\xea\x08h\xaa\x94el-W\x12\"\xcd\xe5Aj\xe5" +
+	"@\x00p\xe1e\x05\xa5\x86\x10\xe9f\x1e\xa4\x00\x07\xc0" +
+	"\xb9P7\x04\x7f#!R+\x0f\x92\xc6\x81\xc0s." +
+	"\xe0\x09\x11\x16\xe1\xb7\x03<HK8\xa8R\xdbUM" +
+	"i\x03\xc1\x04~:O\x1d\x11\xa59\xaa\xca\x01\xc8\x8a" +
+	"U\x1f\xff}\xe1\xc5\x8b}\xbf\xc6O\xb2\x08\xc4\"J" +
+	"TU|5\xed\xc4\xa1)*d\x10\x0e2\x08T\xa9" +
+	"\xc8\xb5\x0f\xb2L\xa8\x11_\xde\xd3\xe5\x9a\xfd\x01\xcb\xe5" +
+	",r\xc3{\xf4\xe7Arq\xbdq\x91\xb8m\x03\xfd" +
+	"\xcbW\xa4s\xc1^\xc3v\x11\xe5\xa0H\x0e\x87\xf1p" +
+	"g\x14\x0f\xefo\x1c>\xdaM\x88\x94\xcf\x83Tl\x91" +
+	"\xec8\xe4h\x14\x0fR\x19\x07\xb9\xf4\x04\x10Ls\xee" +
+	"S^\x8c\x894\x0b\x13\xf5JSh\xb1\x12i/R" +
+	"\x9b\"\xd1F*\x86\x80\x06\xb6\x9cx,\x9cLFN" +
+	"&\xf1 ]\x8b\x9c\x04B\x9a\x0a\x97\x10\xa8\xe3\x01\xb2" +
+	"L\xefH\x00\x89\xe7\xcc\x10\x95\x87\xcfK\xf5\xa0\xc8\xe7" +
+	"W\x9b\xe4\x88\xcfd\xe8\x82\xdf\xc5\xf6\xb6\x81\xd0-J" +
+	"\xe4\xba@(\x14\xc9\xaf\xcb\x95#r\xa2\xc1D,\x06" +
+	"\xa3\xeb\xe5l\x85\xe4FT\x7f(\x08\x03\x08\x07\x03z" +
+	"\xd1&U\x8b(r[~\x9d\xecL\xde\xd5m\xb2\x9d" +
+	"\xdb\xd8nQYc/N\xdf+\x10\xd2\xbc\x9a\xacE" +
+	"UR\x07`\xb5\xb6\x9a\xde\xacm\x99im\xed\x85\x84" +
+	"H\x1a\x0f\xd2m\x16k[\x8e\xd6\xb6\x84\x07\xe9v\x0e" +
+	":\x9aBAM\x09j\x90\x15s=\xf6z\xd7\xb11" +
+	"\xb3\xff\x16\x17[Gc4\xe8\x0b(\x96\xe74\x02\xa3" +
+	"\xfe\x9c\xce\x85JX\x03 \x1c\x00\x81\xaah\x90\xfe\xd9" +
+	"\x97P\xc2\xb2\xd6\xd4\x8a\xc6\xe0@\x99\x0c0n4\x05" +
+	"e\xe2\xe1A\x9aa\xb9Qm=!\xd24\x1e\xa4\xef" +
+	"p p\xf1+I\xf8&u<Hs9\xc8\xf5\x07" +
+	"}\xca\x12\xc8$\x1cd\x12\x88\xa9\xfe\x96\xa0\xacE#" +
+	"\x04\x14\x83\x16\x96\xdb\x03!\xd9\xe7%\xb9\xad\xb2\xbb|" +
+	"\x82Ag\x0c\x02s\x9dN\xf4\x9d(\xe6\x01|:!" +
+	"F\x05\x11\x18\x9a\x16\xa4J\xc2\x09S\x1c`b-`" +
+	"\xb5\x04\xa1\xa2\x90p\xc28\x07pF$\x03\x96*\x08" +
+	"\xc3\xf1{\x03\x1dU\xba[\xf6\x80\xb3E\xd6\x14\x0fT" +
+	"5\x87\"-\x8a\xe6\x81:0\xb9\xc9H\xd5\x7f\xf5\x16" +
+	"\x7f\\dr\x9bJ\xd8\xc2D\xef\xa1E\xd5\xa2\x16%" +
+	"\xae+\xb6\x1e\xac\xd2T9\xf4\x8bZT\x85,3\x89" +
+	"=\x17CQ\x82>\xca\x97\xe9\xa3z\xd0h%\xe8S" +
+	"|L/\x924\xba:\x1c\xae\x0d\xaa\x9a\x1c\x08(\x10" +
+	"1\x85\xcd\x8a\"\xc0\xaa\x05\x82T\xc8\x84\xcd\xd2'`" +
+	"\xb1V\xa8\xa8'\x9cP\x82\xc2f\xa9\x1e\xd0\x8c\x864" +
+	"\x1c\x14\x0a\xf0\xb3a\x0eg(\xac\x04=\x10\x8b\x06\xfd" +
+	"\xf48\x02\x01\x0f\xc4dMS\x82QY#\xa0x@" +
+	"J\x0303dBz\xf1\xcc\xadJ\x00\xfdO\xae\x9a" +
+	"|m\x16OGq\x86\xa2\xa9\x18O\xe3&\x83\xbav" +
+	"I\x0fr\x8d\xbfZ<V\xeb\xceM%\xc4\xba\xfb\x02" +
+	"\xab\xf3\x896\xaaM\x11\x7f\x9885\xf4=\x82Y\xf4" +
+	"\xb2\x0d\xd8\xd3\x149\xa0\xb5R4\xd0\x14\x8a(\xcc\xe0" +
+	"\xfa\xbac\xdcW\xf5\xbc\x99\x1aU\xc3J\x93\x96_U" +
+	"\x97\xe2*\x0bM\x15p6\x86BZ\x8aO\xd3-m" +
+	"\xb6\x12q\xfa\xfcM\x1auh\xd4\xa0G7\xd2;\x14" +
+	"\xb8\x09\x01N\x186\x87\x10\xe0\x85l7\xbeH\x10O" +
+	"\xf37\x13\x87_\xf1\xe5F\x14-\xd2\x1e\x8b\x84\x02\x01" +
+	"\xc5W#\x13\xbei!F\xbev5I\xc5Ln\xa9" +
+	"\xd3\xcc\xa3\x0a\xc6`\x18\xb0z\x95\xf0E#\xe1\x84c" +
+	"\xa8`\x0c\xbd\x02\xcb7\x84#\xd3\x09'\xbc\xe1\x00\x8e" +
+	"%\xaff\x86.\xec_@8a\x8f\x03x\xa3.\x09" +
+	"\x0c`\x0a\xdd\xa8|\xdb\x1d`V\x03\x80\x95\x12\x84\xcd" +
+	"\xb8\xe7\x06\x07\xa4\x1bEc`%\x12a\x0d*{\xa7" +
+	"\x03\xfa\x19UU`i\xb5\x10\xc5=\xdb\x1c\xe00\x0a" +
+	"\xc7\xc0R\x17\x0c\x03\x9c\xd0\xe0\x88\xa1\xb8\xab5M!" +
+	"\x8e\xb6\xb0\xe6\x81X+\x15\xc1\xac\x85\x84\x10\xe3\xaf\xeb" +
+	"d\xe2\xf4\x07\x14\x9f\x07b\xb7\xa0\x0f\x9e\xb5X!\x10" +
+	"\xf1\x00\xfd\xf2\x94 \xd5[\x0f8Q[<\x10\xf3\xc7" +
+	"\x8d\x94\x80\xcf\x03\x1d\xf1WOtUq\xc7\xa9iN" +
+	"\xa5-L\x9fs,S\x06\xb1\x00\x0a\x09\xf1\xe6\x01\x0f" +
+	"\xde\xb1\x80\x0e=\x8d:tq4\xa5\xe7#\xbd\x18\xe9" +
+	"\\\x1d\xf5\xe9\xe28p\x13\xe2\x1d\x85\xf42\xa4\xf3\x17" +
+	"\xd3H%\x96@=!\xdeb\xa4_\x05\x1c\xe06i" +
+	"\x84\x88\x15PC\x88\xb7\x0c\xc9\x1e\\\x9e.\xb9 \x9d" +
+	"\x10q2\xa5OB\xfa\xb5H\xef\xc7\xbb\xa0\x1f!b" +
+	"5\xcc!\xc4\xebA\xfa\x0c\xa4;\xd2\\4!\xaa\xa5" +
+	"\xeb\xafEz\x1d\xd2\xfb\xbb\\\xd0\x1f\x137\xba~\x06" +
+	"\xd2o@z\xc6\xc5.\xc8 Dl\x80\xe9\x84x\xbf" +
+	"\x83\xf4\x9b\x91~\x11\xb8\xe0\"B\xc4y\xd0H\x88w" +
+	".\xd2[!I\xfd\x9d\x88\x89\xc0\x19[3\xfc\xd9\xb6" +
+	"{\x83\xf7\xefB]w\x12\xc8\xd5\"~9`xI" +
+	"-\xe2W\xd4\x19J3\x01\x0d\xfa\x11\x0e\xfa\xf5\x86\x96" +
+	":\xe8\x03Z|\xacO\x91}\x01\x7fP!\xfcL\x15" +
+	"\xfa\x13\x0e\xfa\xb3E\xe6\xdf1\xb91\x12\x0dkS\x82" +
+	"\x84\xf7\xa9\xec\x8cX\xab\x1c\xf4\xcd\x8a'\x01N\xb3R" +
+	"\xa2\xf3\x18\xa3\xd1\xd5\xdb*\x13\x87]\xe4\xec\x0bN\xd5" +
+	"W))\x0e\xf3B\x00\x9b\xc5\xfd0\xb5\xf4\xb1pH" +
+	"\x92\x8c\xbfM^rMk4\xb8\xb0\xa6]\xe3\x15\xb5" +
+	"\x0e\x00\xaf_\xdd?\xabg'\xdc\xa2\x14E\x83\x9a?" +
+	"0\x05\xa3\xd6\x7f\x01\xfc\xa7\xf0\xcc\xac-b\xf0|^" +
+	"^\xd3\x00PZT\xf5\xc6\x83\x00\x86\x00tnu|" +
+	"\xba\xd5\"\x13\xb3@D\x19\xb6(\xbe\xb0\x8f|\x82\xe2" +
+	"\x13\x10\xcc2\xe09\xa7\x13= `\x169m\x9f " +
+	"\x9e \xe9`\x87\x89\xc8\xcan\xbd\xc9\x19\xe3\xb6\x04\xe3" +
+	"n1\x0f\xd2U\x18\x19\xfdK\x95\x9avM!`\xc2" +
+	"\xe8p$\xd4\x12QTU\xcfm\x8d\x9e\x80m\xa8L" +
+	"N\xc1\x186\xb5\xa0\xedB;\xb4\xed\xb6\xc9mQ\x8a" +
+	">\x1e\xa40\xfa0\xd0\xd1v\x9b\xdbLx\x9dA\xb9" +
+	"Ma\x189Wm\x0a\x85\x8d\xbf:\xa2\xe1\x96\x88\xec" +
+	"S\x98Q\xe7\x86\x02>%\x92\x02\xa3\xf8d\x18\x15)" +
+	"B\xa8c\xe4.\xf6\xefl<\xb3\xdb\xf2\xcc\x09\xbc\xf4" +
+	"q\xda\x0c\xbf\xaa\x15\x05\xfc\xaa\x96jx6\xa0\xa6\xd5" +
+	"\xafj\xa1H{\xeaZ`k\x9d\xf8\xf2\x183\xfa\xd3" +
+	"\xf0\xcc\x1ak\xc0J\xf3B\x09\x86\xe7\xd1\x18\x9eY\x9b" +
+	"\x1dX\x8dT\x18\x86\x80Zp\xc4\x98\xe2`\xd6\xdf\xe6" +
+	"a\xf9~\x1c\xd9\x19\x15\xf3\x14\x1fQ\x1d\x0e\xd7\xc9M" +
+	"\x0b\xe5\x16\x1d \xf4e\x19\x95=\x88\xaco\x18\x9d\xaa" +
+	"_\x94C\xe3\xad,\x1aVoQ\xa6\xf8\xc1\xfe\xe9\x96" +
+	"B\x09\xe7\xd15\xccZ(\x11\xf8j]\xc3\xa2\x8df" +
+	"\x92w\xfe\xe6P\x15Q\xd4h\x9b\xa1w\xb1\xe6Pd" +
+	"VX\x89\xc8\xc4\xa1\x85R5\"\xc5\xbd1\xec\xd1\x16" +
+	"\xd6\xfa\xf4\x9e\xb2\xbe\x0e\xb2\xccf\xb4\xad\xc8R\xd5\xdb" +
+	"\x88%\x96\xd7\x1a\xd1\x87\x1fs\xc8\xe10\x08fu\xfb" +
+	"<\xab\"\xd5\xe1\xf0\xacx\x89\xac(\x14\xbc\xa6U\x0e" +
+	"\xb22N[\xa2?\x9d\x1e?\xf2Z\x0b\x1f\xd5\xa8J" +
+	"W\xf1 \xdd@3\x03\xaam\xd6\xcc`\x80\x9e\x198" +
+	"[BA\xc5L\xb0\x8d.\x97\x9e`'W\x03\xcc\xac" +
+	"\x10\xda\xcc\xdc\x89UF\x81\x95\x97\x05\x09\xa1f-\xda" +
+	"\x0e\x1b\xb4\x00\xd6>\x10&W\xb2\xdc\x89\xb5W\x80\xcd" +
+	"\x9a\x08\x05\x08'\xb3\x1d1\x9f\x82Q\xa6Q\xa1\x88\xb0" +
+	"J\xcf?=\xd0\x11/\xc4$\xa2@\x0bkuT\xcb" +
+	"x\x15\xc3\xae\x94Fyc\xcd\x02\xa0=\x1e\xf2\xdca" +
+	"A\x98C8!\xc3\x11\x0b\x05\xf5\xe5\x84W\xd5\xc4\x1d" +
+	"\x93\x83\xc8-\x11\xbff$0\xbdWQ\xec\x11\x8a\xfd" +
+	"C\xd2\xc8\xc8[\x82\x12\xb0s\x1dZ\x94^\xe1\x06\x03" +
+	"\xce\xde\xc8U\"\xee\xe3\x10\xf7q\xe6+\x8b\xf38\xc4" +
+	"\x8f7 \xdd\xc7\x99%\x0aQ\xa6\xeb\xe7\"\xbd\x15\xe9" +
+	"|?\x1d\xce*\x1c\xc2Y\x1f\xd2\xc3HO\x9b\xa4\xe3" +
+	"\xd96\x0eqe\x00\xe9K\x90\x9e^\xa1\xe3\xd9(\x87" +
+	"8TC\xfamH\xef\x07:\x9e]\xce!\x8c^\x82" +
+	"\xf4\xdb9\x0e\xc0\xa1\xc3\xd9N\x0eQ\xf42$\xaf\xc4" +
+	"\xe5\xfdA\x87\xb3+(\xfd6\xa4\xafFz\x06\xa7\xc3" +
+	"\xd9.\xba\xfdJ\xa4?\x80\xf4\x8bx\x1d\xcen\xe6\x16" +
+	"\x10\xe2\xbd\x0f\xe9\x0f#\xfd\xe2J\x17\\L\x88\xb8\x95" +
+	"^\xf7\x01\xa4?\x86\xf4\x01W\xba`\x00!\xe2vJ" +
+	"\x7f\x10\xe9\xbb\x90\x9e\x99\xe6\x82LB\xc4\x1dt\x9f\xc7" +
+	"\x90\xfe4\xd2/\xe9\xef\x82K\x08\x11wS1\xfc\x1e" +
+	"\xe9{\x91\xee\xbc\xd4\x05NB\xc4=\x94\x9f\xe7\x91~" +
+	"\x00\xe9Y\xe9.\xc8\"D\xdcO\xf7\xdf\x8b\xf4\xd7\x90" +
+	".\xa4\xbb@ D|\x85\x8a\xe1OH?\x84\xf4K" +
+	"\xfb\xb9\xe0RB\xc4\xd7\xe9\xfe\xaf!\xfd]\xa4\x8b\xbc" +
+	"\x0bDB\xc4\xb7\xa9\x1c\x0e!\xfdoHw\xa5\xb9\xc0" +
+	"E\x88x\x84[E\x88\xf7oH?\x8e\xf4\x81\xe9." +
+	"\x18H\x88x\x8c\xfb\x09!\xde\xe3H\xff\x8a\xe3\xa0J" +
+	"n\xd2\xfc\x8b\x95T,\xdf\x11V\x82>\x7f\xb0%\xf5" +
+	"\x13V\x82N\xf9\xc0\x0e\xf0[\xd36\xc3\xef\x86\x95\x88" +
+	"\xeaW5\x85\xf0A\xa3\xd6\x96\x00\x14i\xcd\xb5\x1a\xb2" +
+	"\xccy.\xdd\x9bQzM*=\xb6(*G\xe4\xa0" +
+	"\xe6'\xbc\xd5\xf5\x1c{b\xf7C\xb3f\xc1V\xe6z" +
+	"\x02\xb2\xaa\xd5\x87\x02\x01\xe2l\x94\x9b\x16BVl\xfa" +
+	"\xd5k\x9bK\xa3\xc3N\xb2\x1c\x04o\x86w\x8e\xf3\x94" +
+	"\x92\x93,Vh\x95\xf4:\xe2\xc4d\xc0\xa8\x0b\"\xeb" +
+	"\xd7\xc8Q\x95\x00\x0a\xf2\x9aQ\x93\xab\x9dK\x7f\xf0$" +
+	"\x93\x8a]\x8e\xd2\x11\x96\xa3\xaab&24E5\xf6" +
+	"\xd3\x05\xecUP\x8e62\xa0\x95q\x16\x06\xe3,_" +
+	"\x0b\xa1 \x0d\x91*!\xc9\x9f}\x07B\x9a\x1c\xc0\x0f" +
+	"A\xed\x19\x8a'\xd42\xfb(\xd9\xdbV\xec\x13\x8a\xbe" +
+	"\x17Z\xb9\x8e\x84\x02\x01|\x1c\xdb\x82\xdc\x7f\xa12n" +
+	"\xeco_<Jj\x9b$\xf77\xcc\xba*bG3" +
+	"$\xb0\xe9&`};A($\x9c\x90\xeep\"\xbc" +
+	"\xb4+1x5\xb9J?\x09w\x19\xac\x07\x96\xf8\xe4" +
+	"\x0e\x04w<\x7fK\xe9/\xbf\xb7A\xd8\xe1&\x9c\xb0" +
+	"\x05\x83\x1ek\x98\x01\x9b\xf1\x146\xe0\x09k0\xe8\xb1" +
+	"Y\x19`\xd3\x9dB'~\x16u\x00o4)\x81\xcd" +
+	"\xb6\x08~\xdcs\x9e\x03\xd2\x8c\xf9G`\x93<\x82\xe4" +
+	"\xd6\x0b\x94\xe9\xc6\xa4%\xb0\xc11\xa1\xa2\x92V\x83s" +
+	"i\xe8\xf2\x80\xd3\x17\x0a\xe2\xffPN\x1e\xc8\xa5\xcd*" +
+	"\x0f\xe4R\xf5\xa1\xb0\x15\xb3\xa4\xde\x83 \xfdN\x9f\x95" +
+	"W\xfb^\x82}E\xd0\xd8\xcb\x82B\xddvyN\xbd" +
+	"%\xa7a5\xf8\xb6\x1ak\x13\x8f\x8f7\xf1jLl" +
+	"\xdawa\xbe#^/\x05!\xb6\xe7\x9e\xcf\xba\xafX" +
+	"4\xff\x91sGhV@T\x1bl\x0e%\xb7G," +
+	"\x09\x9bq\x8f\x88\xf5\x1e\x10\xbfG\xa3\x15N\xc7\xdb#" +
+	"Q\xbcG\x98\x07i5\xd7S\xf5\xa6\xc7^\x90m\xc5" +
+	"\xa4\xcfNJ\xd2\xbd\xa6\x86\x82\x0a\xcbP\xce)E\xa9" +
+	"1\x11hB\x8a\x92|\xf0\x00\xdbzt\x02\xdaf%" +
+	"r\xc3\xa0\xad\x87\xd7\xd8\x1d\x8e\xfa1\x96\x07i\x12\x87" +
+	"o\xaaiJ\xc4\x14G8\xda\x18\xf0\xab\xad\x0a\x81H" +
+	"\xaf\xe5\xa3\xc4\"\x80Y\x0c?\x9f\xaa\x85\xea\x0f.\x04" +
+	"\xc1\x1cc;O\xb8\x9f\x94\xd2L\x09\xfaT\x93\x91\x1e" +
+	"\x1b\xed\x91\x16\xc5L{\x92\xba8v;\xdauq\x12" +
+	"\xe4\xcf\x1a\x16\x01;\xf9[\xfa\xafF\xfb\xb5>\x9eh" +
+	"L\xe3 \x17\xdf>\xe5\xb1\x17*J\x18\xf3r\xb4\xbd" +
+	">\xb39V+\xf6\x07t\x88\x9c\x12\xd9jz\x8fl" +
+	"\x1d\x8b\x95\x88\xcf\xdf\x84&c\x8c1\xc7A\xd2\xb9Z" +
+	"\xb5\xa5\x92\x00\xaa\x99\xe6\xb0\xe9\x13`#\xe2\x82T\x1f" +
+	"Os\xd8\\\xace\xe8gr\x0dKs\xd8L\x0d\xb0" +
+	"an\xa1\xa0ROsX\xc3\x8c\x80\xea\x81\x8ex\xcd" +
+	"\x82\xf6\xe5\xf4>]\xcf\xa55K\xd3&9\xdd\xbd\xa0" +
+	"\x9eM\xafvhwJ\xbd\xe5\x14\xb3T\x1f\xc1#\xd8" +
+	"\x00|\xd2\x11\xbal\xe3^\x856G\xe2\x05D\xa9?" +
+	"X&\xc9\x09\xb1-\x9c\xf4R\x88\xb5k\xcb\xb3\xa2f" +
+	">\x9a\xa5b\x9d\x08hQ\xbb_\xe3\xe1\xa9_$;" +
+	"\xbe\xde\x15\x91%\x7f.\xe3\x88\xe5\x85f\x0b\x9b\xe9a" +
+	"g%!\xd22\x1e\xa4\x95\x16\x0f\xbf\x02\x89\xb7\xe9\xce" +
+	"\xdc\xf0\xf0]H\xbc\x9d\x07\xe9>L\xc2x\x9a\x84\x09" +
+	"\x1bQ\x8d\xef\xe6A\xda\x95T\x8a\xad\x8a(\xb2j\xfa" +
+	"\xf8*\x9f\xa2\xc9\xfe\x80\xf1g(\xaa\x85\xa3Z\x92\xd5" +
+	"\xe9\xda\xae\xf8z\xf7\xbc\x96\xb4YU\x8bXJ\xac\xaa" +
+	"=ULm\xe7\"z\xa8\x84[\xc0\x9cC\x89\xb4\xa3" +
+	"!\xb9\xa8!\xb1Ab`#\xc7\xc2\xba\xe9\x84\x13\xba" +
+	"\x10:\xb1a$`\x83f\xc2\xf2\x1f\xe8\xf0\x883~" +
+	"q\x02\xec\xa7\x01\x82\x1fsy\x19\xa1\x13\x9b-\x04\xf6" +
+	"\xc3\x16\xa1\xc1\xad\x1bg\x9a1]\x05\xa7\xef\xdc\x92N" +
+	"f\xef_#L\xc6\xf3\xca\x1d1\x060\xf56US" +
+	"@\x91#RT\x06\x9a\x9d\x04\x15\xa4\xb1n\x02\xe1C" +
+	"\x11\x0f\xe4\xd2\xc9\x14\x0f\xc4X+\x9a~1\x150N" +
+	"\x93\x83\xb9\xb4\xabA\xbd\x07U\x83a\x85\xd4 \x06\x16" +
+	"\xd2\x1e#\x82&g0\x14Thx\xcf\xf5\xb7\xc9-" +
+	"J\x9fU;\xbb\x12\xd4\xff.(q\xc9\xa5\x0b\x1d\x09" +
+	"\xe8\x18\x9a\x8d\xcc\x03\x9bO\x17\x84zVV\xd1\xeb\x1b" +
+	"\xb4og[\xa7\xd1\xa2*\xdd\xd2\x11\x97\x8f\xbe#\x9b" +
+	"\xc5\x046Q\xd9\xf7\x8e\xb6SN\x86\xb3\xb2\x08\xa9\xb2" +
+	"\x0f!]\xc8\xc0W/v\x11\x9f\x97\xb0\xed\xa8_\xc8" +
+	"\x1cWB?\xa5\xaf\x16\x8e\x15}\x9d\xcb\x94U\x0f\x15" +
+	"\xf2\xeap\xb8J_oq\xd2\xc6\xaf<\x081'\xa0" +
+	"S\x9ct\x8f>\xc5f\x0e\xc9:\x0eh\xad\x11gY" +
+	"\xe7vm\xd4\xd2\xd8\xbe\xae\xd5!\xab\x8a\xc5\xcc\xea\xe9" +
+	"\xd3e\xcf\xa1f6\xb0\x92\x90XDiR\xfc\x8b\xfd" +
+	"A\x02-\x0c\x0e\xfa\x09\x1fl\xa9\xd2g\xf6R\xb9g" +
+	"\x0a\x9a\\wM\xe1\xfe\x02FZR\x02\xcc\xac\x85\xf6" +
+	"h\xb3/\x98\x93T\xed8\x1fM\xb5\xbf_\xaf=\xb2" +
+	"\xa4\xb6\x8a]\xc8\xad4Cn\x95\xb2X\x09Z\x83n" +
+	"\xc9?\x8e\xbc\xfca\xd6\xd2S\xc9A\xb7_O\xd3\x1d" +
+	"L$\x090\xb5&\x1a\xac\xf2\x05\x94z\xa5Y\x07e" +
+	"\xc6\xe4V\xa1\xdd\xe4\x16\x0a\xebZ\x1e\xa4:K\xd68" +
+	"\x13\xf5m\x86^\x14O\xccS\xe2\xc5\"3\x8d\xf2)" +
+	"A\xcd\xaf\xb5\xa32\xda\x0fly\x03\xa1*\xed\x9aV" +
+	"\xa5i\xe1\x85\xa6~\x95}\xcc\xa1\x9eg\xea\xd7;J" +
+	"\xe85\x90\xc7\xcb\xedFI\xbaG%\xd7\xfdd\xcf\xf3" +
+	"\xac=\xcf\x17\xb1\xbe\xea9\xcd\x02\x1b\xbf\\H\xc2\x90" +
+	"\xe9v~\x8c\x85\xedx\xd4\xfe/t\xd0\x81\xf9\x98\\" +
+	"\xeadh7\xcf\xfcQ\x01\xb8s\xebZeU\xb1\x82" +
+	"A\xb7\x09\x06\x0d\x0d\xec\xac\xb7\x00?\xa6\x81]s\x08" +
+	"\x91V\xf2 \xfd\x8c\x03\x88\x97-\xd6\xa1\x88W\xf3 " +
+	"\xddm\x01\x83\xeb\x1b\x09\x91~\xa6#\xc4\xdc0\x9e\x07" +
+	"N\x93\x89\xb8&\xf8\xe2uDk\xabM\x8b\xd7\x0f\x09" +
+	"o\x19D\xd6\xd3pC\x17l\xa7\x95{\xca\x82X\x0d" +
+	" \x8b\xc6i\xf6\x83<`\xbfU\x11\x16!\xd0R\x10" +
+	"\xbc\xb1\x9f\x9c\x02\xfb]\xabpc!\xe1\x84\x99\x08\xde" +
+	"\xd8 ;\xb0_[\x0a\xd5\x08\xde*\x10\xbc\xb1\xdf," +
+	"\x02\xfb\xd9\xb20n\x04\xe1\x84\xe1\x0e\xbd|\xea\x01g" +
+	"\xab\x12\xf0\xd1a:}N\x82\xf0\x8a\xcfC\xdbk\x89" +
+	"\x88 \xad\xb7\xa1\xc4\xe4\xfa`\xcf\x0e\xd9f\x06 \x01" +
+	"gylz\xd9\x09\x15q\xea\x9c{\xe8e'\x97\xd4" +
+	"l\xfaJ\xd6\x99\xdf\xbe\xa6Gm\xeb\x016\x83\xf7\xe7" +
+	"\x88\x11\xec\xfdB\xbc\xe7\xd8[W\xde.$$\x0e'" +
+	"\xa6\xb4 \xb3\xcc_\x82\xf6\x95\x8c\x99#,\xff\xa3!" +
+	"lc\xb64\xb9\xd4\xdc\xeb\xb0\x8e\x8d\x9c\x1b-ow" +
+	".\x8d\xec\x1ej/\xff\x831 k\x9f\xdc\x86\xf1\x84" +
+	"2\xae\xd2\x12\x0d\xa6\xf8\x85s\xf2\xbe}\x88\xa4\xf7\x81" +
+	".\xdb\xdfz\xc4w\xfc\xff\x00\x00\x00\xff\xff\xde0\x0e" +
+	"\xd9"
 
 func RegisterSchema(reg *schemas.Registry) {
 	reg.Register(&schemas.Schema{
@@ -12775,6 +13668,7 @@ func RegisterSchema(reg *schemas.Registry) {
 			0xcbfb248c6f93b3a8,
 			0xccaf7b8fd0b37834,
 			0xd25500a487da8a86,
+			0xd4deb578429ef59c,
 			0xd4e5b3f63f455571,
 			0xd6d6738aa8004559,
 			0xd7bf00db3d6350f3,
@@ -12788,6 +13682,7 @@ func RegisterSchema(reg *schemas.Registry) {
 			0xdede95953eaa4e32,
 			0xe1dd41241ec4bd12,
 			0xe35bbb649e0e9d45,
+			0xe7d08adce2039e90,
 			0xe7eca5c4209d3109,
 			0xe8ffd7e11ae2e46c,
 			0xea32c8ccc71c50ac,
