@@ -61,14 +61,17 @@ func appRuns(version string) func(*system) error {
 	}
 }
 
-// appFails brings a version of the app that cannot become healthy; what is left is what was there before.
+// appFails brings a version of the app that cannot become healthy; what is left is what was there before. An attempt
+// that a crash of the machine ends uses up a try.
 func appFails(s *system) error {
 	var before []string
 	if s.flow.first != nil {
 		before = []string{newer}
 	}
 	now, err := newAppPerson(s).update(exiting)
-	if err == nil && (holds(now, now.Active, exiting) || now.Rollback != string(refusal.ServiceExited)) {
+	reason := refusal.Reason(now.Rollback)
+	known := reason == refusal.ServiceExited || reason == refusal.TriesExhausted && s.crashes() > 0
+	if err == nil && (holds(now, now.Active, exiting) || !known) {
 		err = fmt.Errorf("the app %s is not rolled back: %+v", exiting, now)
 	}
 	return errors.Join(err, appIs(s, before...))
