@@ -29,19 +29,15 @@ func (s *system) itself() slotMachine {
 // app is a package of apps.
 func (s *system) app(name string) slotMachine {
 	gates, services := s.holdings["AppGate"], s.holdings["ServiceHealth"]
-	open := func(ctx context.Context, client capnp.Client) (update.AppGate_gate_Results_Future, capnp.ReleaseFunc) {
-		return update.AppGate(client).Gate(ctx, func(p update.AppGate_gate_Params) error { return p.SetName(name) })
-	}
+	open := route{gates, func(ctx context.Context, client capnp.Client) (capnp.Client, capnp.ReleaseFunc) {
+		answer, release := update.AppGate(client).Gate(ctx,
+			func(p update.AppGate_gate_Params) error { return p.SetName(name) })
+		return capnp.Client(answer.Gate()), release
+	}}
 	return slotMachine{
-		app: name,
-		gate: route{gates, func(ctx context.Context, client capnp.Client) (capnp.Client, capnp.ReleaseFunc) {
-			answer, release := open(ctx, client)
-			return capnp.Client(answer.Gate()), release
-		}},
-		status: route{gates, func(ctx context.Context, client capnp.Client) (capnp.Client, capnp.ReleaseFunc) {
-			answer, release := open(ctx, client)
-			return capnp.Client(answer.Status()), release
-		}},
+		app:    name,
+		gate:   open,
+		status: open,
 		services: route{services, func(ctx context.Context, client capnp.Client) (capnp.Client, capnp.ReleaseFunc) {
 			answer, release := exec.ServiceHealth(client).App(ctx, func(p exec.ServiceHealth_app_Params) error {
 				return p.SetName(name)

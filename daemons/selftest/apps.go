@@ -75,7 +75,7 @@ func (t *selftest) openApp(ctx context.Context) (update.Updated, error) {
 	if err != nil {
 		return update.Updated{}, err
 	}
-	return res.Updated().AddRef(), nil
+	return update.Updated(res.App().AddRef()), nil
 }
 
 // uninstall uninstalls the app, and wants neither its package nor its service to be there.

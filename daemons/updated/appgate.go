@@ -76,10 +76,14 @@ func (g *appGate) Gate(_ context.Context, call update.AppGate_gate) error {
 		return convert.Refuse(res.NewRefusal, err)
 	}
 	status := g.packages.service(name, engine).status()
-	if err := res.SetStatus(update.UpdateStatus_ServerToClient(&status)); err != nil {
-		return err
-	}
-	return res.SetGate(update.HealthGate_ServerToClient(&gateServer{trial: engine.Trial, installed: engine.Installed}))
+	gate := &gateServer{trial: engine.Trial, installed: engine.Installed}
+	return res.SetGate(update.PackageGate_ServerToClient(&packageGate{gate, &status}))
+}
+
+// A packageGate is what initd has of a package.
+type packageGate struct {
+	*gateServer
+	*statusServer
 }
 
 // Forget notes that the state of a package has been removed.

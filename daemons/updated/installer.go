@@ -78,7 +78,7 @@ func (s *installerServer) List(_ context.Context, call update.AppList_list) erro
 	return nil
 }
 
-// Open returns the capabilities for a package.
+// Open returns the capability for a package.
 func (s *installerServer) Open(_ context.Context, call update.AppInstaller_open) error {
 	name, err := call.Args().Name()
 	if err != nil {
@@ -92,10 +92,7 @@ func (s *installerServer) Open(_ context.Context, call update.AppInstaller_open)
 	if err != nil {
 		return convert.Refuse(res.NewRefusal, err)
 	}
-	if err := res.SetUpdated(update.Updated_ServerToClient(app)); err != nil {
-		return err
-	}
-	return res.SetRecovery(update.UpdateRecovery_ServerToClient(&appRecovery{app}))
+	return res.SetApp(update.AppUpdate_ServerToClient(app))
 }
 
 // app returns the server of a package. Refused as BadBundleName, and as NotGranted for one out of the scope.
@@ -287,57 +284,54 @@ func (a *appServer) Staged(_ context.Context, call update.Updated_staged) error 
 	return res.SetSystem(a.sender(engine).stagedSystem(serial))
 }
 
-// An appRecovery is UpdateRecovery for one package.
-type appRecovery struct{ app *appServer }
-
-// server returns the server for the package as it is now.
-func (r *appRecovery) server() (*recoveryServer, error) {
-	engine, err := r.app.packages.Engine(r.app.name)
+// recovery returns the server of the package's recovery, as that is now.
+func (a *appServer) recovery() (*recoveryServer, error) {
+	engine, err := a.packages.Engine(a.name)
 	if err != nil {
 		return nil, convert.Except(err)
 	}
 	now := engine.Status()
 	running := now.Contents[now.Record.Running()-bootctl.A]
-	if err := r.app.scope.Has(running.Publisher, running.Bundles); err != nil {
+	if err := a.scope.Has(running.Publisher, running.Bundles); err != nil {
 		return nil, convert.Except(err)
 	}
-	return &recoveryServer{engine.Recovery, engine.Staging.EndStage, r.app.by}, nil
+	return &recoveryServer{engine.Recovery, engine.Staging.EndStage, a.by}, nil
 }
 
-func (r *appRecovery) Rollback(ctx context.Context, call update.UpdateRecovery_rollback) error {
-	server, err := r.server()
+func (a *appServer) Rollback(ctx context.Context, call update.UpdateRecovery_rollback) error {
+	server, err := a.recovery()
 	if err != nil {
 		return err
 	}
 	return server.Rollback(ctx, call)
 }
 
-func (r *appRecovery) ClearQuarantine(ctx context.Context, call update.UpdateRecovery_clearQuarantine) error {
-	server, err := r.server()
+func (a *appServer) ClearQuarantine(ctx context.Context, call update.UpdateRecovery_clearQuarantine) error {
+	server, err := a.recovery()
 	if err != nil {
 		return err
 	}
 	return server.ClearQuarantine(ctx, call)
 }
 
-func (r *appRecovery) LowerFloor(ctx context.Context, call update.UpdateRecovery_lowerFloor) error {
-	server, err := r.server()
+func (a *appServer) LowerFloor(ctx context.Context, call update.UpdateRecovery_lowerFloor) error {
+	server, err := a.recovery()
 	if err != nil {
 		return err
 	}
 	return server.LowerFloor(ctx, call)
 }
 
-func (r *appRecovery) Scrub(ctx context.Context, call update.UpdateRecovery_scrub) error {
-	server, err := r.server()
+func (a *appServer) Scrub(ctx context.Context, call update.UpdateRecovery_scrub) error {
+	server, err := a.recovery()
 	if err != nil {
 		return err
 	}
 	return server.Scrub(ctx, call)
 }
 
-func (r *appRecovery) EndStage(ctx context.Context, call update.UpdateRecovery_endStage) error {
-	server, err := r.server()
+func (a *appServer) EndStage(ctx context.Context, call update.UpdateRecovery_endStage) error {
+	server, err := a.recovery()
 	if err != nil {
 		return err
 	}

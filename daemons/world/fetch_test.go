@@ -126,7 +126,7 @@ func openApp(t *testing.T, ctx context.Context, w *world.World, name string) (ca
 		done()
 		return capupdate.Updated{}, func() {}, err
 	}
-	return res.Updated(), done, nil
+	return capupdate.Updated(res.App()), done, nil
 }
 
 // discard drops the staged set: what it holds would not be fetched.

@@ -112,9 +112,8 @@ func (o *Operator) again(ctx context.Context, do func(context.Context) error) er
 // Updated returns the facet that stages and switches, which the caller releases.
 func (o *Operator) Updated(ctx context.Context) (update.Updated, error) {
 	if o.app != "" {
-		updated, recovery, err := o.open(ctx)
-		recovery.Release()
-		return updated, err
+		app, err := o.open(ctx)
+		return update.Updated(app), err
 	}
 	answer, release := o.cap.Updated(ctx, nil)
 	defer release()
@@ -125,8 +124,8 @@ func (o *Operator) Updated(ctx context.Context) (update.Updated, error) {
 	return res.Updated().AddRef(), nil
 }
 
-// open returns the facets of the package, which the caller releases.
-func (o *Operator) open(ctx context.Context) (update.Updated, update.UpdateRecovery, error) {
+// open returns the package, which the caller releases.
+func (o *Operator) open(ctx context.Context) (update.AppUpdate, error) {
 	apps, releaseApps := o.cap.Apps(ctx, nil)
 	defer releaseApps()
 	answer, release := apps.Installer().Open(ctx,
@@ -134,9 +133,9 @@ func (o *Operator) open(ctx context.Context) (update.Updated, update.UpdateRecov
 	defer release()
 	res, err := convert.Outcome(answer.Struct())
 	if err != nil {
-		return update.Updated{}, update.UpdateRecovery{}, err
+		return update.AppUpdate{}, err
 	}
-	return res.Updated().AddRef(), res.Recovery().AddRef(), nil
+	return res.App().AddRef(), nil
 }
 
 // Uninstall uninstalls the package, without retries. All of its bundles have to be named.
@@ -440,13 +439,12 @@ func (o *Operator) recover(ask func(context.Context, update.UpdateRecovery) erro
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	if o.app != "" {
-		updated, recovery, err := o.open(ctx)
+		app, err := o.open(ctx)
 		if err != nil {
 			return err
 		}
-		updated.Release()
-		defer recovery.Release()
-		return ask(ctx, recovery)
+		defer app.Release()
+		return ask(ctx, update.UpdateRecovery(app))
 	}
 	answer, release := o.cap.Recovery(ctx, nil)
 	defer release()

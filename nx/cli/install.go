@@ -120,7 +120,7 @@ func fetchApp(ctx context.Context, s *session, v intake) (app *openedApp, set st
 		app, err = openStaged(ctx, s, name)
 	}
 	if err == nil {
-		if set, err = stagedOf(updateclient.Staged(ctx, app.updated)); err == nil {
+		if set, err = stagedOf(updateclient.Staged(ctx, update.Updated(app.app))); err == nil {
 			err = set.isFrom(fetched)
 		}
 		if err != nil {
@@ -152,11 +152,10 @@ func unlessTrialGoesOn(ctx context.Context, err error) error {
 
 // An openedApp is a package that a set is for.
 type openedApp struct {
-	name     string
-	updated  update.Updated
-	recovery update.UpdateRecovery
-	link     *updateclient.Link
-	done     func()
+	name string
+	app  update.AppUpdate
+	link *updateclient.Link
+	done func()
 }
 
 // openApp opens the package that a set is for, for a change of what is installed.
@@ -219,13 +218,13 @@ func (a *openedApp) open(ctx context.Context, installer update.AppInstaller, old
 		return err
 	}
 	last := a.done
-	a.updated, a.recovery, a.done = res.Updated(), res.Recovery(), func() { release(); last() }
+	a.app, a.done = res.App(), func() { release(); last() }
 	return nil
 }
 
 // stage begins a stage for the package, whose outcome is switched to as soon as it is staged.
 func (a *openedApp) stage(ctx context.Context, sizeBytes uint64, progress update.StageProgress) *updateclient.Sink {
-	sink := updateclient.StageSystem(ctx, a.updated, a.link, sizeBytes, progress)
+	sink := updateclient.StageSystem(ctx, update.Updated(a.app), a.link, sizeBytes, progress)
 	sink.ThenSwitch()
 	return sink
 }
@@ -237,6 +236,6 @@ func (a *openedApp) status(s *session) statusFacet {
 		answer, release := installer.Open(ctx, func(p update.AppInstaller_open_Params) error {
 			return p.SetName(a.name)
 		})
-		return update.UpdateStatus(answer.Updated()), func() { release(); done() }
+		return update.UpdateStatus(answer.App()), func() { release(); done() }
 	}
 }

@@ -155,7 +155,7 @@ func (v *discardVerb) place(ctx context.Context, s *session) (update.Updated, up
 		if err != nil {
 			return update.Updated{}, update.UpdateRecovery{}, nil, err
 		}
-		return app.updated, app.recovery, app.done, nil
+		return update.Updated(app.app), update.UpdateRecovery(app.app), app.done, nil
 	}
 	updated, release := s.updated(ctx)
 	recovery, done := s.recovery(ctx)

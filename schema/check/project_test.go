@@ -12,6 +12,8 @@ import (
 	"nexus/daemons/initd"
 	"nexus/schema/check/casetest"
 	"nexus/schema/check/cli"
+	"nexus/schema/check/lock"
+	"nexus/schema/check/surface"
 )
 
 var update = flag.Bool("update", false,
@@ -50,6 +52,38 @@ func TestHolders(t *testing.T) {
 	held, err := os.ReadFile(path)
 	if err != nil || string(held) != b.String() {
 		t.Errorf("schema/HOLDERS is not what daemons/initd says (%v): run go test ./schema/check -update", err)
+	}
+}
+
+// TestResultsHaveOneCapability: the RPC library releases only the last of the capabilities of a result.
+func TestResultsHaveOneCapability(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(top, "schema", "API.lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := lock.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	interfaces, methods := map[uint64]bool{}, 0
+	for n := range s.All {
+		interfaces[n.ID] = n.Kind == surface.Interface
+	}
+	for n := range s.All {
+		for _, m := range n.Methods {
+			var capabilities []string
+			for _, f := range m.Results.Fields {
+				if interfaces[f.Type.ID] {
+					capabilities = append(capabilities, f.Name)
+				}
+			}
+			if methods++; len(capabilities) > 1 {
+				t.Errorf("%s.%s returns %q: make one interface of them", n.Symbol(), m.Name, capabilities)
+			}
+		}
+	}
+	if methods < 100 {
+		t.Errorf("%d methods were looked at", methods)
 	}
 }
 
