@@ -186,8 +186,9 @@ func callThrough(t testing.TB, updates int) map[string]calls {
 				time.Sleep(time.Millisecond) // it has not registered yet
 			}
 		})
-		results[name] = make(chan calls, 1)
-		go func() { results[name] <- callOn(calling, ctx, client) }()
+		result := make(chan calls, 1)
+		results[name] = result
+		go func() { result <- callOn(calling, ctx, client) }()
 	}
 	slot := bootctl.B
 	for n := range updates {
