@@ -384,12 +384,6 @@ interface AppGate {
   # The state of the package `name`, which was uninstalled, has been removed. Durable when it returns.
 }
 
-interface PackageGate extends(HealthGate, UpdateStatus) {
-  # What initd has of a package.
-  #
-  # Class: lockstep (only initd holds it).
-}
-
 interface AppObserver {
   # Receives which packages there are.
   #
@@ -458,6 +452,12 @@ interface HealthGate {
   # A program of the attempt `boot` met bytes that are not what was signed. Reads every byte of the slot that runs, and
   # marks it as damaged if that is so: the other slot then returns if it is good, by a new attempt. No effect if that is
   # not the current attempt.
+}
+
+interface PackageGate extends(HealthGate, UpdateStatus) {
+  # What initd has of a package.
+  #
+  # Class: lockstep (only initd holds it).
 }
 
 struct Attempt {

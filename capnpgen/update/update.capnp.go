@@ -10077,490 +10077,6 @@ func (f AppGate_forget_Results_Future) Struct() (AppGate_forget_Results, error) 
 	return AppGate_forget_Results(p.Struct()), err
 }
 
-type PackageGate capnp.Client
-
-// PackageGate_TypeID is the unique identifier for the type PackageGate.
-const PackageGate_TypeID = 0xd4deb578429ef59c
-
-func (c PackageGate) BootAttempt(ctx context.Context, params func(HealthGate_bootAttempt_Params) error) (HealthGate_bootAttempt_Results_Future, capnp.ReleaseFunc) {
-
-	s := capnp.Send{
-		Method: capnp.Method{
-			InterfaceID:   0x98c0db575108a0c2,
-			MethodID:      0,
-			InterfaceName: "update.capnp:HealthGate",
-			MethodName:    "bootAttempt",
-		},
-	}
-	if params != nil {
-		s.ArgsSize = capnp.ObjectSize{DataSize: 8, PointerCount: 0}
-		s.PlaceArgs = func(s capnp.Struct) error { return params(HealthGate_bootAttempt_Params(s)) }
-	}
-
-	ans, release := capnp.Client(c).SendCall(ctx, s)
-	return HealthGate_bootAttempt_Results_Future{Future: ans.Future()}, release
-
-}
-
-func (c PackageGate) HealthOk(ctx context.Context, params func(HealthGate_healthOk_Params) error) (HealthGate_healthOk_Results_Future, capnp.ReleaseFunc) {
-
-	s := capnp.Send{
-		Method: capnp.Method{
-			InterfaceID:   0x98c0db575108a0c2,
-			MethodID:      1,
-			InterfaceName: "update.capnp:HealthGate",
-			MethodName:    "healthOk",
-		},
-	}
-	if params != nil {
-		s.ArgsSize = capnp.ObjectSize{DataSize: 16, PointerCount: 0}
-		s.PlaceArgs = func(s capnp.Struct) error { return params(HealthGate_healthOk_Params(s)) }
-	}
-
-	ans, release := capnp.Client(c).SendCall(ctx, s)
-	return HealthGate_healthOk_Results_Future{Future: ans.Future()}, release
-
-}
-
-func (c PackageGate) HealthFailed(ctx context.Context, params func(HealthGate_healthFailed_Params) error) (HealthGate_healthFailed_Results_Future, capnp.ReleaseFunc) {
-
-	s := capnp.Send{
-		Method: capnp.Method{
-			InterfaceID:   0x98c0db575108a0c2,
-			MethodID:      2,
-			InterfaceName: "update.capnp:HealthGate",
-			MethodName:    "healthFailed",
-		},
-	}
-	if params != nil {
-		s.ArgsSize = capnp.ObjectSize{DataSize: 8, PointerCount: 4}
-		s.PlaceArgs = func(s capnp.Struct) error { return params(HealthGate_healthFailed_Params(s)) }
-	}
-
-	ans, release := capnp.Client(c).SendCall(ctx, s)
-	return HealthGate_healthFailed_Results_Future{Future: ans.Future()}, release
-
-}
-
-func (c PackageGate) WatchOver(ctx context.Context, params func(HealthGate_watchOver_Params) error) (HealthGate_watchOver_Results_Future, capnp.ReleaseFunc) {
-
-	s := capnp.Send{
-		Method: capnp.Method{
-			InterfaceID:   0x98c0db575108a0c2,
-			MethodID:      3,
-			InterfaceName: "update.capnp:HealthGate",
-			MethodName:    "watchOver",
-		},
-	}
-	if params != nil {
-		s.ArgsSize = capnp.ObjectSize{DataSize: 8, PointerCount: 0}
-		s.PlaceArgs = func(s capnp.Struct) error { return params(HealthGate_watchOver_Params(s)) }
-	}
-
-	ans, release := capnp.Client(c).SendCall(ctx, s)
-	return HealthGate_watchOver_Results_Future{Future: ans.Future()}, release
-
-}
-
-func (c PackageGate) BootEnds(ctx context.Context, params func(HealthGate_bootEnds_Params) error) (HealthGate_bootEnds_Results_Future, capnp.ReleaseFunc) {
-
-	s := capnp.Send{
-		Method: capnp.Method{
-			InterfaceID:   0x98c0db575108a0c2,
-			MethodID:      4,
-			InterfaceName: "update.capnp:HealthGate",
-			MethodName:    "bootEnds",
-		},
-	}
-	if params != nil {
-		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 0}
-		s.PlaceArgs = func(s capnp.Struct) error { return params(HealthGate_bootEnds_Params(s)) }
-	}
-
-	ans, release := capnp.Client(c).SendCall(ctx, s)
-	return HealthGate_bootEnds_Results_Future{Future: ans.Future()}, release
-
-}
-
-func (c PackageGate) Core(ctx context.Context, params func(HealthGate_core_Params) error) (HealthGate_core_Results_Future, capnp.ReleaseFunc) {
-
-	s := capnp.Send{
-		Method: capnp.Method{
-			InterfaceID:   0x98c0db575108a0c2,
-			MethodID:      5,
-			InterfaceName: "update.capnp:HealthGate",
-			MethodName:    "core",
-		},
-	}
-	if params != nil {
-		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 0}
-		s.PlaceArgs = func(s capnp.Struct) error { return params(HealthGate_core_Params(s)) }
-	}
-
-	ans, release := capnp.Client(c).SendCall(ctx, s)
-	return HealthGate_core_Results_Future{Future: ans.Future()}, release
-
-}
-
-func (c PackageGate) Installed(ctx context.Context, params func(HealthGate_installed_Params) error) (HealthGate_installed_Results_Future, capnp.ReleaseFunc) {
-
-	s := capnp.Send{
-		Method: capnp.Method{
-			InterfaceID:   0x98c0db575108a0c2,
-			MethodID:      6,
-			InterfaceName: "update.capnp:HealthGate",
-			MethodName:    "installed",
-		},
-	}
-	if params != nil {
-		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 0}
-		s.PlaceArgs = func(s capnp.Struct) error { return params(HealthGate_installed_Params(s)) }
-	}
-
-	ans, release := capnp.Client(c).SendCall(ctx, s)
-	return HealthGate_installed_Results_Future{Future: ans.Future()}, release
-
-}
-
-func (c PackageGate) Suspect(ctx context.Context, params func(HealthGate_suspect_Params) error) (HealthGate_suspect_Results_Future, capnp.ReleaseFunc) {
-
-	s := capnp.Send{
-		Method: capnp.Method{
-			InterfaceID:   0x98c0db575108a0c2,
-			MethodID:      7,
-			InterfaceName: "update.capnp:HealthGate",
-			MethodName:    "suspect",
-		},
-	}
-	if params != nil {
-		s.ArgsSize = capnp.ObjectSize{DataSize: 8, PointerCount: 0}
-		s.PlaceArgs = func(s capnp.Struct) error { return params(HealthGate_suspect_Params(s)) }
-	}
-
-	ans, release := capnp.Client(c).SendCall(ctx, s)
-	return HealthGate_suspect_Results_Future{Future: ans.Future()}, release
-
-}
-
-func (c PackageGate) GetStatus(ctx context.Context, params func(UpdateStatus_getStatus_Params) error) (UpdateStatus_getStatus_Results_Future, capnp.ReleaseFunc) {
-
-	s := capnp.Send{
-		Method: capnp.Method{
-			InterfaceID:   0xcbfb248c6f93b3a8,
-			MethodID:      0,
-			InterfaceName: "update.capnp:UpdateStatus",
-			MethodName:    "getStatus",
-		},
-	}
-	if params != nil {
-		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 0}
-		s.PlaceArgs = func(s capnp.Struct) error { return params(UpdateStatus_getStatus_Params(s)) }
-	}
-
-	ans, release := capnp.Client(c).SendCall(ctx, s)
-	return UpdateStatus_getStatus_Results_Future{Future: ans.Future()}, release
-
-}
-
-func (c PackageGate) History(ctx context.Context, params func(UpdateStatus_history_Params) error) (UpdateStatus_history_Results_Future, capnp.ReleaseFunc) {
-
-	s := capnp.Send{
-		Method: capnp.Method{
-			InterfaceID:   0xcbfb248c6f93b3a8,
-			MethodID:      1,
-			InterfaceName: "update.capnp:UpdateStatus",
-			MethodName:    "history",
-		},
-	}
-	if params != nil {
-		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 0}
-		s.PlaceArgs = func(s capnp.Struct) error { return params(UpdateStatus_history_Params(s)) }
-	}
-
-	ans, release := capnp.Client(c).SendCall(ctx, s)
-	return UpdateStatus_history_Results_Future{Future: ans.Future()}, release
-
-}
-
-func (c PackageGate) Follow(ctx context.Context, params func(UpdateStatus_follow_Params) error) (UpdateStatus_follow_Results_Future, capnp.ReleaseFunc) {
-
-	s := capnp.Send{
-		Method: capnp.Method{
-			InterfaceID:   0xcbfb248c6f93b3a8,
-			MethodID:      2,
-			InterfaceName: "update.capnp:UpdateStatus",
-			MethodName:    "follow",
-		},
-	}
-	if params != nil {
-		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 1}
-		s.PlaceArgs = func(s capnp.Struct) error { return params(UpdateStatus_follow_Params(s)) }
-	}
-
-	ans, release := capnp.Client(c).SendCall(ctx, s)
-	return UpdateStatus_follow_Results_Future{Future: ans.Future()}, release
-
-}
-
-func (c PackageGate) WaitStreaming() error {
-	return capnp.Client(c).WaitStreaming()
-}
-
-// String returns a string that identifies this capability for debugging
-// purposes.  Its format should not be depended on: in particular, it
-// should not be used to compare clients.  Use IsSame to compare clients
-// for equality.
-func (c PackageGate) String() string {
-	return "PackageGate(" + capnp.Client(c).String() + ")"
-}
-
-// AddRef creates a new Client that refers to the same capability as c.
-// If c is nil or has resolved to null, then AddRef returns nil.
-func (c PackageGate) AddRef() PackageGate {
-	return PackageGate(capnp.Client(c).AddRef())
-}
-
-// Release releases a capability reference.  If this is the last
-// reference to the capability, then the underlying resources associated
-// with the capability will be released.
-//
-// Release will panic if c has already been released, but not if c is
-// nil or resolved to null.
-func (c PackageGate) Release() {
-	capnp.Client(c).Release()
-}
-
-// Resolve blocks until the capability is fully resolved or the Context
-// expires.
-func (c PackageGate) Resolve(ctx context.Context) error {
-	return capnp.Client(c).Resolve(ctx)
-}
-
-func (c PackageGate) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
-	return capnp.Client(c).EncodeAsPtr(seg)
-}
-
-func (PackageGate) DecodeFromPtr(p capnp.Ptr) PackageGate {
-	return PackageGate(capnp.Client{}.DecodeFromPtr(p))
-}
-
-// IsValid reports whether c is a valid reference to a capability.
-// A reference is invalid if it is nil, has resolved to null, or has
-// been released.
-func (c PackageGate) IsValid() bool {
-	return capnp.Client(c).IsValid()
-}
-
-// IsSame reports whether c and other refer to a capability created by the
-// same call to NewClient.  This can return false negatives if c or other
-// are not fully resolved: use Resolve if this is an issue.  If either
-// c or other are released, then IsSame panics.
-func (c PackageGate) IsSame(other PackageGate) bool {
-	return capnp.Client(c).IsSame(capnp.Client(other))
-}
-
-// Update the flowcontrol.FlowLimiter used to manage flow control for
-// this client. This affects all future calls, but not calls already
-// waiting to send. Passing nil sets the value to flowcontrol.NopLimiter,
-// which is also the default.
-func (c PackageGate) SetFlowLimiter(lim fc.FlowLimiter) {
-	capnp.Client(c).SetFlowLimiter(lim)
-}
-
-// Get the current flowcontrol.FlowLimiter used to manage flow control
-// for this client.
-func (c PackageGate) GetFlowLimiter() fc.FlowLimiter {
-	return capnp.Client(c).GetFlowLimiter()
-}
-
-// A PackageGate_Server is a PackageGate with a local implementation.
-type PackageGate_Server interface {
-	BootAttempt(context.Context, HealthGate_bootAttempt) error
-
-	HealthOk(context.Context, HealthGate_healthOk) error
-
-	HealthFailed(context.Context, HealthGate_healthFailed) error
-
-	WatchOver(context.Context, HealthGate_watchOver) error
-
-	BootEnds(context.Context, HealthGate_bootEnds) error
-
-	Core(context.Context, HealthGate_core) error
-
-	Installed(context.Context, HealthGate_installed) error
-
-	Suspect(context.Context, HealthGate_suspect) error
-
-	GetStatus(context.Context, UpdateStatus_getStatus) error
-
-	History(context.Context, UpdateStatus_history) error
-
-	Follow(context.Context, UpdateStatus_follow) error
-}
-
-// PackageGate_NewServer creates a new Server from an implementation of PackageGate_Server.
-func PackageGate_NewServer(s PackageGate_Server) *server.Server {
-	c, _ := s.(server.Shutdowner)
-	return server.New(PackageGate_Methods(nil, s), s, c)
-}
-
-// PackageGate_ServerToClient creates a new Client from an implementation of PackageGate_Server.
-// The caller is responsible for calling Release on the returned Client.
-func PackageGate_ServerToClient(s PackageGate_Server) PackageGate {
-	return PackageGate(capnp.NewClient(PackageGate_NewServer(s)))
-}
-
-// PackageGate_Methods appends Methods to a slice that invoke the methods on s.
-// This can be used to create a more complicated Server.
-func PackageGate_Methods(methods []server.Method, s PackageGate_Server) []server.Method {
-	if cap(methods) == 0 {
-		methods = make([]server.Method, 0, 11)
-	}
-
-	methods = append(methods, server.Method{
-		Method: capnp.Method{
-			InterfaceID:   0x98c0db575108a0c2,
-			MethodID:      0,
-			InterfaceName: "update.capnp:HealthGate",
-			MethodName:    "bootAttempt",
-		},
-		Impl: func(ctx context.Context, call *server.Call) error {
-			return s.BootAttempt(ctx, HealthGate_bootAttempt{call})
-		},
-	})
-
-	methods = append(methods, server.Method{
-		Method: capnp.Method{
-			InterfaceID:   0x98c0db575108a0c2,
-			MethodID:      1,
-			InterfaceName: "update.capnp:HealthGate",
-			MethodName:    "healthOk",
-		},
-		Impl: func(ctx context.Context, call *server.Call) error {
-			return s.HealthOk(ctx, HealthGate_healthOk{call})
-		},
-	})
-
-	methods = append(methods, server.Method{
-		Method: capnp.Method{
-			InterfaceID:   0x98c0db575108a0c2,
-			MethodID:      2,
-			InterfaceName: "update.capnp:HealthGate",
-			MethodName:    "healthFailed",
-		},
-		Impl: func(ctx context.Context, call *server.Call) error {
-			return s.HealthFailed(ctx, HealthGate_healthFailed{call})
-		},
-	})
-
-	methods = append(methods, server.Method{
-		Method: capnp.Method{
-			InterfaceID:   0x98c0db575108a0c2,
-			MethodID:      3,
-			InterfaceName: "update.capnp:HealthGate",
-			MethodName:    "watchOver",
-		},
-		Impl: func(ctx context.Context, call *server.Call) error {
-			return s.WatchOver(ctx, HealthGate_watchOver{call})
-		},
-	})
-
-	methods = append(methods, server.Method{
-		Method: capnp.Method{
-			InterfaceID:   0x98c0db575108a0c2,
-			MethodID:      4,
-			InterfaceName: "update.capnp:HealthGate",
-			MethodName:    "bootEnds",
-		},
-		Impl: func(ctx context.Context, call *server.Call) error {
-			return s.BootEnds(ctx, HealthGate_bootEnds{call})
-		},
-	})
-
-	methods = append(methods, server.Method{
-		Method: capnp.Method{
-			InterfaceID:   0x98c0db575108a0c2,
-			MethodID:      5,
-			InterfaceName: "update.capnp:HealthGate",
-			MethodName:    "core",
-		},
-		Impl: func(ctx context.Context, call *server.Call) error {
-			return s.Core(ctx, HealthGate_core{call})
-		},
-	})
-
-	methods = append(methods, server.Method{
-		Method: capnp.Method{
-			InterfaceID:   0x98c0db575108a0c2,
-			MethodID:      6,
-			InterfaceName: "update.capnp:HealthGate",
-			MethodName:    "installed",
-		},
-		Impl: func(ctx context.Context, call *server.Call) error {
-			return s.Installed(ctx, HealthGate_installed{call})
-		},
-	})
-
-	methods = append(methods, server.Method{
-		Method: capnp.Method{
-			InterfaceID:   0x98c0db575108a0c2,
-			MethodID:      7,
-			InterfaceName: "update.capnp:HealthGate",
-			MethodName:    "suspect",
-		},
-		Impl: func(ctx context.Context, call *server.Call) error {
-			return s.Suspect(ctx, HealthGate_suspect{call})
-		},
-	})
-
-	methods = append(methods, server.Method{
-		Method: capnp.Method{
-			InterfaceID:   0xcbfb248c6f93b3a8,
-			MethodID:      0,
-			InterfaceName: "update.capnp:UpdateStatus",
-			MethodName:    "getStatus",
-		},
-		Impl: func(ctx context.Context, call *server.Call) error {
-			return s.GetStatus(ctx, UpdateStatus_getStatus{call})
-		},
-	})
-
-	methods = append(methods, server.Method{
-		Method: capnp.Method{
-			InterfaceID:   0xcbfb248c6f93b3a8,
-			MethodID:      1,
-			InterfaceName: "update.capnp:UpdateStatus",
-			MethodName:    "history",
-		},
-		Impl: func(ctx context.Context, call *server.Call) error {
-			return s.History(ctx, UpdateStatus_history{call})
-		},
-	})
-
-	methods = append(methods, server.Method{
-		Method: capnp.Method{
-			InterfaceID:   0xcbfb248c6f93b3a8,
-			MethodID:      2,
-			InterfaceName: "update.capnp:UpdateStatus",
-			MethodName:    "follow",
-		},
-		Impl: func(ctx context.Context, call *server.Call) error {
-			return s.Follow(ctx, UpdateStatus_follow{call})
-		},
-	})
-
-	return methods
-}
-
-// PackageGate_List is a list of PackageGate.
-type PackageGate_List = capnp.CapList[PackageGate]
-
-// NewPackageGate_List creates a new list of PackageGate.
-func NewPackageGate_List(s *capnp.Segment, sz int32) (PackageGate_List, error) {
-	l, err := capnp.NewPointerList(s, sz)
-	return capnp.CapList[PackageGate](l), err
-}
-
 type AppObserver capnp.Client
 
 // AppObserver_TypeID is the unique identifier for the type AppObserver.
@@ -12903,6 +12419,490 @@ type HealthGate_suspect_Results_Future struct{ *capnp.Future }
 func (f HealthGate_suspect_Results_Future) Struct() (HealthGate_suspect_Results, error) {
 	p, err := f.Future.Ptr()
 	return HealthGate_suspect_Results(p.Struct()), err
+}
+
+type PackageGate capnp.Client
+
+// PackageGate_TypeID is the unique identifier for the type PackageGate.
+const PackageGate_TypeID = 0xd4deb578429ef59c
+
+func (c PackageGate) BootAttempt(ctx context.Context, params func(HealthGate_bootAttempt_Params) error) (HealthGate_bootAttempt_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0x98c0db575108a0c2,
+			MethodID:      0,
+			InterfaceName: "update.capnp:HealthGate",
+			MethodName:    "bootAttempt",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 8, PointerCount: 0}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(HealthGate_bootAttempt_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return HealthGate_bootAttempt_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c PackageGate) HealthOk(ctx context.Context, params func(HealthGate_healthOk_Params) error) (HealthGate_healthOk_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0x98c0db575108a0c2,
+			MethodID:      1,
+			InterfaceName: "update.capnp:HealthGate",
+			MethodName:    "healthOk",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 16, PointerCount: 0}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(HealthGate_healthOk_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return HealthGate_healthOk_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c PackageGate) HealthFailed(ctx context.Context, params func(HealthGate_healthFailed_Params) error) (HealthGate_healthFailed_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0x98c0db575108a0c2,
+			MethodID:      2,
+			InterfaceName: "update.capnp:HealthGate",
+			MethodName:    "healthFailed",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 8, PointerCount: 4}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(HealthGate_healthFailed_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return HealthGate_healthFailed_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c PackageGate) WatchOver(ctx context.Context, params func(HealthGate_watchOver_Params) error) (HealthGate_watchOver_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0x98c0db575108a0c2,
+			MethodID:      3,
+			InterfaceName: "update.capnp:HealthGate",
+			MethodName:    "watchOver",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 8, PointerCount: 0}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(HealthGate_watchOver_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return HealthGate_watchOver_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c PackageGate) BootEnds(ctx context.Context, params func(HealthGate_bootEnds_Params) error) (HealthGate_bootEnds_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0x98c0db575108a0c2,
+			MethodID:      4,
+			InterfaceName: "update.capnp:HealthGate",
+			MethodName:    "bootEnds",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 0}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(HealthGate_bootEnds_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return HealthGate_bootEnds_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c PackageGate) Core(ctx context.Context, params func(HealthGate_core_Params) error) (HealthGate_core_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0x98c0db575108a0c2,
+			MethodID:      5,
+			InterfaceName: "update.capnp:HealthGate",
+			MethodName:    "core",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 0}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(HealthGate_core_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return HealthGate_core_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c PackageGate) Installed(ctx context.Context, params func(HealthGate_installed_Params) error) (HealthGate_installed_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0x98c0db575108a0c2,
+			MethodID:      6,
+			InterfaceName: "update.capnp:HealthGate",
+			MethodName:    "installed",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 0}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(HealthGate_installed_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return HealthGate_installed_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c PackageGate) Suspect(ctx context.Context, params func(HealthGate_suspect_Params) error) (HealthGate_suspect_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0x98c0db575108a0c2,
+			MethodID:      7,
+			InterfaceName: "update.capnp:HealthGate",
+			MethodName:    "suspect",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 8, PointerCount: 0}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(HealthGate_suspect_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return HealthGate_suspect_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c PackageGate) GetStatus(ctx context.Context, params func(UpdateStatus_getStatus_Params) error) (UpdateStatus_getStatus_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0xcbfb248c6f93b3a8,
+			MethodID:      0,
+			InterfaceName: "update.capnp:UpdateStatus",
+			MethodName:    "getStatus",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 0}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(UpdateStatus_getStatus_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return UpdateStatus_getStatus_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c PackageGate) History(ctx context.Context, params func(UpdateStatus_history_Params) error) (UpdateStatus_history_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0xcbfb248c6f93b3a8,
+			MethodID:      1,
+			InterfaceName: "update.capnp:UpdateStatus",
+			MethodName:    "history",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 0}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(UpdateStatus_history_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return UpdateStatus_history_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c PackageGate) Follow(ctx context.Context, params func(UpdateStatus_follow_Params) error) (UpdateStatus_follow_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0xcbfb248c6f93b3a8,
+			MethodID:      2,
+			InterfaceName: "update.capnp:UpdateStatus",
+			MethodName:    "follow",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 1}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(UpdateStatus_follow_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return UpdateStatus_follow_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c PackageGate) WaitStreaming() error {
+	return capnp.Client(c).WaitStreaming()
+}
+
+// String returns a string that identifies this capability for debugging
+// purposes.  Its format should not be depended on: in particular, it
+// should not be used to compare clients.  Use IsSame to compare clients
+// for equality.
+func (c PackageGate) String() string {
+	return "PackageGate(" + capnp.Client(c).String() + ")"
+}
+
+// AddRef creates a new Client that refers to the same capability as c.
+// If c is nil or has resolved to null, then AddRef returns nil.
+func (c PackageGate) AddRef() PackageGate {
+	return PackageGate(capnp.Client(c).AddRef())
+}
+
+// Release releases a capability reference.  If this is the last
+// reference to the capability, then the underlying resources associated
+// with the capability will be released.
+//
+// Release will panic if c has already been released, but not if c is
+// nil or resolved to null.
+func (c PackageGate) Release() {
+	capnp.Client(c).Release()
+}
+
+// Resolve blocks until the capability is fully resolved or the Context
+// expires.
+func (c PackageGate) Resolve(ctx context.Context) error {
+	return capnp.Client(c).Resolve(ctx)
+}
+
+func (c PackageGate) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Client(c).EncodeAsPtr(seg)
+}
+
+func (PackageGate) DecodeFromPtr(p capnp.Ptr) PackageGate {
+	return PackageGate(capnp.Client{}.DecodeFromPtr(p))
+}
+
+// IsValid reports whether c is a valid reference to a capability.
+// A reference is invalid if it is nil, has resolved to null, or has
+// been released.
+func (c PackageGate) IsValid() bool {
+	return capnp.Client(c).IsValid()
+}
+
+// IsSame reports whether c and other refer to a capability created by the
+// same call to NewClient.  This can return false negatives if c or other
+// are not fully resolved: use Resolve if this is an issue.  If either
+// c or other are released, then IsSame panics.
+func (c PackageGate) IsSame(other PackageGate) bool {
+	return capnp.Client(c).IsSame(capnp.Client(other))
+}
+
+// Update the flowcontrol.FlowLimiter used to manage flow control for
+// this client. This affects all future calls, but not calls already
+// waiting to send. Passing nil sets the value to flowcontrol.NopLimiter,
+// which is also the default.
+func (c PackageGate) SetFlowLimiter(lim fc.FlowLimiter) {
+	capnp.Client(c).SetFlowLimiter(lim)
+}
+
+// Get the current flowcontrol.FlowLimiter used to manage flow control
+// for this client.
+func (c PackageGate) GetFlowLimiter() fc.FlowLimiter {
+	return capnp.Client(c).GetFlowLimiter()
+}
+
+// A PackageGate_Server is a PackageGate with a local implementation.
+type PackageGate_Server interface {
+	BootAttempt(context.Context, HealthGate_bootAttempt) error
+
+	HealthOk(context.Context, HealthGate_healthOk) error
+
+	HealthFailed(context.Context, HealthGate_healthFailed) error
+
+	WatchOver(context.Context, HealthGate_watchOver) error
+
+	BootEnds(context.Context, HealthGate_bootEnds) error
+
+	Core(context.Context, HealthGate_core) error
+
+	Installed(context.Context, HealthGate_installed) error
+
+	Suspect(context.Context, HealthGate_suspect) error
+
+	GetStatus(context.Context, UpdateStatus_getStatus) error
+
+	History(context.Context, UpdateStatus_history) error
+
+	Follow(context.Context, UpdateStatus_follow) error
+}
+
+// PackageGate_NewServer creates a new Server from an implementation of PackageGate_Server.
+func PackageGate_NewServer(s PackageGate_Server) *server.Server {
+	c, _ := s.(server.Shutdowner)
+	return server.New(PackageGate_Methods(nil, s), s, c)
+}
+
+// PackageGate_ServerToClient creates a new Client from an implementation of PackageGate_Server.
+// The caller is responsible for calling Release on the returned Client.
+func PackageGate_ServerToClient(s PackageGate_Server) PackageGate {
+	return PackageGate(capnp.NewClient(PackageGate_NewServer(s)))
+}
+
+// PackageGate_Methods appends Methods to a slice that invoke the methods on s.
+// This can be used to create a more complicated Server.
+func PackageGate_Methods(methods []server.Method, s PackageGate_Server) []server.Method {
+	if cap(methods) == 0 {
+		methods = make([]server.Method, 0, 11)
+	}
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0x98c0db575108a0c2,
+			MethodID:      0,
+			InterfaceName: "update.capnp:HealthGate",
+			MethodName:    "bootAttempt",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.BootAttempt(ctx, HealthGate_bootAttempt{call})
+		},
+	})
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0x98c0db575108a0c2,
+			MethodID:      1,
+			InterfaceName: "update.capnp:HealthGate",
+			MethodName:    "healthOk",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.HealthOk(ctx, HealthGate_healthOk{call})
+		},
+	})
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0x98c0db575108a0c2,
+			MethodID:      2,
+			InterfaceName: "update.capnp:HealthGate",
+			MethodName:    "healthFailed",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.HealthFailed(ctx, HealthGate_healthFailed{call})
+		},
+	})
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0x98c0db575108a0c2,
+			MethodID:      3,
+			InterfaceName: "update.capnp:HealthGate",
+			MethodName:    "watchOver",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.WatchOver(ctx, HealthGate_watchOver{call})
+		},
+	})
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0x98c0db575108a0c2,
+			MethodID:      4,
+			InterfaceName: "update.capnp:HealthGate",
+			MethodName:    "bootEnds",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.BootEnds(ctx, HealthGate_bootEnds{call})
+		},
+	})
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0x98c0db575108a0c2,
+			MethodID:      5,
+			InterfaceName: "update.capnp:HealthGate",
+			MethodName:    "core",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.Core(ctx, HealthGate_core{call})
+		},
+	})
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0x98c0db575108a0c2,
+			MethodID:      6,
+			InterfaceName: "update.capnp:HealthGate",
+			MethodName:    "installed",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.Installed(ctx, HealthGate_installed{call})
+		},
+	})
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0x98c0db575108a0c2,
+			MethodID:      7,
+			InterfaceName: "update.capnp:HealthGate",
+			MethodName:    "suspect",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.Suspect(ctx, HealthGate_suspect{call})
+		},
+	})
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0xcbfb248c6f93b3a8,
+			MethodID:      0,
+			InterfaceName: "update.capnp:UpdateStatus",
+			MethodName:    "getStatus",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.GetStatus(ctx, UpdateStatus_getStatus{call})
+		},
+	})
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0xcbfb248c6f93b3a8,
+			MethodID:      1,
+			InterfaceName: "update.capnp:UpdateStatus",
+			MethodName:    "history",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.History(ctx, UpdateStatus_history{call})
+		},
+	})
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0xcbfb248c6f93b3a8,
+			MethodID:      2,
+			InterfaceName: "update.capnp:UpdateStatus",
+			MethodName:    "follow",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.Follow(ctx, UpdateStatus_follow{call})
+		},
+	})
+
+	return methods
+}
+
+// PackageGate_List is a list of PackageGate.
+type PackageGate_List = capnp.CapList[PackageGate]
+
+// NewPackageGate_List creates a new list of PackageGate.
+func NewPackageGate_List(s *capnp.Segment, sz int32) (PackageGate_List, error) {
+	l, err := capnp.NewPointerList(s, sz)
+	return capnp.CapList[PackageGate](l), err
 }
 
 type Attempt capnp.Struct
