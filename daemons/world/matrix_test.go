@@ -94,6 +94,8 @@ func faces(facet string) []string {
 		return []string{"SetAdmission"}
 	case facet == "Updated":
 		return []string{"Updated", "UpdateStatus"}
+	case facet == "AppUpdate":
+		return []string{"AppUpdate", "Updated", "UpdateStatus", "UpdateRecovery"}
 	case strings.HasPrefix(facet, "bundle/"):
 		return []string{"Service"}
 	}
@@ -344,13 +346,14 @@ func TestOperatorIsNoGate(t *testing.T) {
 	app := updatestest.Archive(t, key, "1.1.0", updatestest.Bundle("web", "1.1.0", nil, []byte("pages"), key))
 	for _, of := range []struct {
 		operator *world.Operator
+		facet    string
 		set      []byte
-	}{{o, set(t, "1.1.0", "serve 1.1.0")}, {o.App("web"), app}} {
+	}{{o, "Updated", set(t, "1.1.0", "serve 1.1.0")}, {o.App("web"), "AppUpdate", app}} {
 		updated, err := of.operator.Updated(ctx)
 		if err != nil {
 			t.Fatal(err)
 		}
-		p.try("operator", "Updated", capnp.Client(updated))
+		p.try("operator", of.facet, capnp.Client(updated))
 		updated.Release()
 		of.operator.AwaitState("the end of a stage that was dropped", 0, func(s world.State) bool { return !s.Staging })
 		staged, err := of.operator.Stage(of.set)
