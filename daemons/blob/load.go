@@ -31,7 +31,7 @@ func Load(ctx context.Context, entry nxs.Entry, read ReadFunc) (*os.File, error)
 			if err := read(p, off); err != nil {
 				return err
 			}
-			_, err := memory.WriteAt(p, off)
+			_, err := durable.WriteCached(memory, p, off)
 			return err
 		})
 		if err := digest.Run(ctx, []digest.Stream{stream}); err != nil {

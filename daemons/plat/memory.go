@@ -22,8 +22,9 @@ func Memory(name string) (*os.File, error) {
 // limits.
 const sealedFDs = 64
 
-// copyChunk is the size of one read.
-const copyChunk = 1 << 20
+// copyChunk is the size of one read and write. A larger write into memory costs more than several: see
+// durable.WriteCached.
+const copyChunk = 64 << 10
 
 // SealedMemory copies exactly size bytes from r into an anonymous file and seals it.
 func SealedMemory(name string, r io.Reader, size int64) (*os.File, error) {

@@ -35,37 +35,57 @@ func (f *osFile) Write(p []byte) (int, error) {
 }
 
 func (f *osFile) WriteAt(p []byte, off int64) (int, error) {
-	if err := f.choose(aligned(p, off)); err != nil {
+	direct, err := f.choose(aligned(p, off))
+	if err != nil {
 		return 0, failed("write", f.name, err)
 	}
-	n, err := f.f.WriteAt(p, off)
+	write := WriteCached
+	if direct {
+		write = (*os.File).WriteAt
+	}
+	n, err := write(f.f, p, off)
 	// larger disk blocks, or a partial write: the rest goes through the cache
 	if errors.Is(err, syscall.EINVAL) {
 		if err = f.giveUpDirect(); err == nil {
 			var more int
-			more, err = f.f.WriteAt(p[n:], off+int64(n))
+			more, err = WriteCached(f.f, p[n:], off+int64(n))
 			n += more
 		}
 	}
 	return n, failed("write", f.name, err)
 }
 
-// choose switches direct I/O on or off for the next write. It is not an error if direct I/O is not supported.
-func (f *osFile) choose(direct bool) error {
+// mostCached is how much is written at a time through the cache, in bytes. Before each page that it copies into tmpfs,
+// Linux 6.12 touches all that is left of the write, up to 2 MiB, so that a larger write costs more than several.
+const mostCached = 64 << 10
+
+// WriteCached writes through the page cache.
+func WriteCached(f *os.File, p []byte, off int64) (n int, err error) {
+	for err == nil && n < len(p) {
+		var more int
+		more, err = f.WriteAt(p[n:min(n+mostCached, len(p))], off+int64(n))
+		n += more
+	}
+	return n, err
+}
+
+// choose switches direct I/O on or off for the next write, and returns what it is. It is not an error if direct I/O is
+// not supported.
+func (f *osFile) choose(direct bool) (on bool, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	direct = direct && !f.indirect
 	if direct == f.direct {
-		return nil
+		return direct, nil
 	}
-	err := setDirect(f.f, direct)
+	err = setDirect(f.f, direct)
 	switch {
 	case err == nil:
 		f.direct = direct
 	case direct:
 		f.indirect, err = true, nil
 	}
-	return err
+	return f.direct, err
 }
 
 func (f *osFile) giveUpDirect() error {
