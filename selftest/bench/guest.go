@@ -90,6 +90,7 @@ func guest(ctx context.Context, p Place, cache, arch string, w io.Writer) (qemu.
 	_, err = image.WriteFile(m.Image, image.Spec{
 		Arch: arch, Binary: in("nexus"), Init: in("bench"), Tools: []string{in("nx"), busybox},
 		Trust: []string{p.Key + ".pub"}, Sets: []string{in("set.nxs")}, Modules: found.Modules,
+		DiskFS: found.DiskFS,
 	})
 	return m, err
 }

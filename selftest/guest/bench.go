@@ -126,7 +126,7 @@ func (v *benchVerb) imageWith(g *grammar, arch string, bundles int, work string)
 	if err != nil {
 		return "", err
 	}
-	spec, err := p.spec(found.Modules)
+	spec, err := p.spec(found)
 	if err != nil {
 		return "", err
 	}

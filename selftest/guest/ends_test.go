@@ -41,7 +41,7 @@ func build(t *testing.T, arch, program, source string, flags ...string) {
 // withInit is the machine with the demo's image, of which the first process is another program.
 func withInit(t *testing.T, m qemu.Machine, program string) qemu.Machine {
 	t.Helper()
-	spec, err := top().place(m.Arch).spec(m.Kernel.Modules)
+	spec, err := top().place(m.Arch).spec(m.Kernel)
 	kit.Must(t, err)
 	spec.Init, spec.Sets = program, nil
 	m.Image = filepath.Join(t.TempDir(), "initramfs")

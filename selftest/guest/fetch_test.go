@@ -89,7 +89,7 @@ func randomSet(t *testing.T, arch string, size int) string {
 // imageWith builds the demo's image with more files.
 func imageWith(t *testing.T, m qemu.Machine, files map[string]string) string {
 	t.Helper()
-	spec, err := top().place(m.Arch).spec(m.Kernel.Modules)
+	spec, err := top().place(m.Arch).spec(m.Kernel)
 	kit.Must(t, err)
 	spec.Files = files
 	path := filepath.Join(t.TempDir(), "initramfs")

@@ -14,6 +14,7 @@ import (
 
 	"nexus/daemons/initd/machine"
 	"nexus/selftest/console"
+	"nexus/selftest/kernel"
 	"nexus/selftest/kit"
 	"nexus/selftest/qemu"
 )
@@ -104,7 +105,7 @@ func badModule(t *testing.T, m *qemu.Machine) {
 	dir := t.TempDir()
 	module := filepath.Join(dir, "virtio.ko")
 	kit.Must(t, os.WriteFile(module, []byte("no module"), 0o600))
-	m.Image = rebuild(t, m.Arch, module)
+	m.Image = rebuild(t, m.Arch, kernel.Cached{Modules: []string{module}})
 }
 
 // launch starts this command as a user does and waits until the guest's first process speaks.

@@ -30,7 +30,7 @@ func (v *imageVerb) Run(g *grammar) error {
 	if err != nil {
 		return err
 	}
-	spec, err := v.spec(p, found.Modules)
+	spec, err := v.spec(p, found)
 	if err != nil {
 		return err
 	}
@@ -44,16 +44,17 @@ func (v *imageVerb) Run(g *grammar) error {
 
 // spec is the image that was asked for. With keys of its own nothing of the demo is in it: the demo's sets are signed
 // by the demo's key, which that system does not trust.
-func (v *imageVerb) spec(p place, modules []string) (image.Spec, error) {
+func (v *imageVerb) spec(p place, found kernel.Cached) (image.Spec, error) {
 	switch {
 	case len(v.Trust) > 0:
 		return image.Spec{
-			Arch: p.arch, Binary: p.at("nexus"), Trust: v.Trust, Factory: v.Factory, Modules: modules,
+			Arch: p.arch, Binary: p.at("nexus"), Trust: v.Trust, Factory: v.Factory,
+			Modules: found.Modules, DiskFS: found.DiskFS,
 		}, v.check()
 	case v.Factory != "":
 		return image.Spec{}, errors.New("cannot build image: --factory needs --trust: the key that signed the set")
 	}
-	return p.spec(modules)
+	return p.spec(found)
 }
 
 // check refuses a set that is damaged, or that none of the keys has signed: a guest could only say so when it starts.
@@ -93,7 +94,7 @@ func verify(set string, anchors trust.Anchors) error {
 }
 
 // spec is the image of the demo: it starts from v1.0.0 and has all sets for the selftest.
-func (p place) spec(modules []string) (image.Spec, error) {
+func (p place) spec(found kernel.Cached) (image.Spec, error) {
 	sets, err := filepath.Glob(p.at("demo", "*.nxs")) // sorted
 	return image.Spec{
 		Arch:    p.arch,
@@ -101,6 +102,7 @@ func (p place) spec(modules []string) (image.Spec, error) {
 		Trust:   []string{p.at("demo", "keys", "demo.pub"), trust.AppsMark + p.at("demo", "keys", "apps.pub")},
 		Factory: p.at("demo", "system-v1.0.0.nxs"),
 		Sets:    sets,
-		Modules: modules,
+		Modules: found.Modules,
+		DiskFS:  found.DiskFS,
 	}, err
 }

@@ -9,6 +9,7 @@ import (
 
 	"nexus/libupdates/trust"
 	"nexus/libupdates/updatestest"
+	"nexus/selftest/kernel"
 	"nexus/selftest/kit"
 )
 
@@ -39,7 +40,7 @@ func TestImageOfOnesOwn(t *testing.T) {
 		{"a secret", imageVerb{Trust: []string{trust.SeedText([32]byte{1})}, Factory: good}, "it is a private key"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			spec, err := c.verb.spec(p, []string{"module.ko"})
+			spec, err := c.verb.spec(p, kernel.Cached{Modules: []string{"module.ko"}, DiskFS: []string{"fs.ko"}})
 			switch {
 			case c.refused == "" && err != nil, c.refused != "" && err == nil,
 				err != nil && !strings.Contains(err.Error(), c.refused):
@@ -48,7 +49,8 @@ func TestImageOfOnesOwn(t *testing.T) {
 				return
 			}
 			if !slices.Equal(spec.Trust, c.verb.Trust) || spec.Factory != c.verb.Factory || len(spec.Sets) != 0 ||
-				!slices.Equal(spec.Modules, []string{"module.ko"}) || spec.Binary != filepath.Join(dir, "nexus") {
+				!slices.Equal(spec.Modules, []string{"module.ko"}) || !slices.Equal(spec.DiskFS, []string{"fs.ko"}) ||
+				spec.Binary != filepath.Join(dir, "nexus") {
 				t.Errorf("got %+v", spec)
 			}
 		})

@@ -12,6 +12,7 @@ import (
 
 	"nexus/selftest/console"
 	"nexus/selftest/image"
+	"nexus/selftest/kernel"
 	"nexus/selftest/kit"
 	"nexus/selftest/qemu"
 )
@@ -169,9 +170,9 @@ func (got result) want(t *testing.T, status int, text string) {
 func set(arch, name string) string { return filepath.Join("../../out/guest", arch, "demo", name) }
 
 // rebuild builds the demo's image with other modules.
-func rebuild(t *testing.T, arch string, modules ...string) string {
+func rebuild(t *testing.T, arch string, found kernel.Cached) string {
 	t.Helper()
-	spec, err := top().place(arch).spec(modules)
+	spec, err := top().place(arch).spec(found)
 	kit.Must(t, err)
 	path := filepath.Join(t.TempDir(), "initramfs")
 	if _, err := image.WriteFile(path, spec); err != nil {

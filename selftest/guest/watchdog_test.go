@@ -19,10 +19,10 @@ func pc(t *testing.T, m qemu.Machine, without ...string) qemu.Machine {
 	t.Helper()
 	found, err := kernel.Get(t.Context(), top().Cache, kernel.PC, false, testLog{t})
 	kit.Must(t, err)
-	m.Kernel = found
-	m.Image = rebuild(t, m.Arch, slices.DeleteFunc(slices.Clone(found.Modules), func(file string) bool {
+	found.Modules = slices.DeleteFunc(found.Modules, func(file string) bool {
 		return slices.ContainsFunc(without, func(module string) bool { return strings.HasSuffix(file, "-"+module+".ko") })
-	})...)
+	})
+	m.Kernel, m.Image = found, rebuild(t, m.Arch, found)
 	m.Disk.File = filepath.Join(t.TempDir(), "disk")
 	kit.Must(t, qemu.MakeDisk(m.Disk.File, testDisk))
 	m.Reboots, m.Wake = true, time.Minute // a PC's kernel looks for more

@@ -29,6 +29,7 @@ type Spec struct {
 	Factory string            // the set for slot a; empty: none
 	Sets    []string          // sets for the selftest
 	Modules []string          // uncompressed kernel modules, in load order
+	DiskFS  []string          // those for the state disk's file system, likewise
 	Files   map[string]string // more files, by their path in the image
 }
 
@@ -104,9 +105,13 @@ func (b *builder) layout(spec Spec) {
 	for _, name := range slices.Sorted(maps.Keys(spec.Files)) {
 		b.file(name, spec.Files[name], modeFile)
 	}
-	for i, module := range spec.Modules {
-		name := fmt.Sprintf("%03d-%s", i, filepath.Base(module))
-		b.file(path.Join(machine.GuestModules, name), module, modeFile)
+	b.modules(machine.GuestModules, spec.Modules)
+	b.modules(machine.GuestDiskFS, spec.DiskFS)
+}
+
+func (b *builder) modules(dir string, modules []string) {
+	for i, module := range modules {
+		b.file(path.Join(dir, fmt.Sprintf("%03d-%s", i, filepath.Base(module))), module, modeFile)
 	}
 }
 

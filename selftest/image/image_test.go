@@ -36,6 +36,7 @@ func newRig(t *testing.T) rig {
 		Trust: []string{r.write(t, "demo.pub", publicKey), otherKey, "apps=" + otherKey}, Factory: r.write(t, "system-v1.0.0.nxs", "factory"),
 		Sets:    []string{r.write(t, "b.nxs", "set b"), r.write(t, "a.nxs", "set a")},
 		Modules: []string{r.write(t, "virtio.ko", "first"), r.write(t, "console.ko", "second")},
+		DiskFS:  []string{r.write(t, "ext4.ko", "third")},
 	}
 	return r
 }
@@ -114,6 +115,7 @@ func TestLayout(t *testing.T) {
 		"etc/nexus/sets/b.nxs":                      "set b",
 		"lib/modules/000-virtio.ko":                 "first",
 		"lib/modules/001-console.ko":                "second",
+		"lib/modules/disk/000-ext4.ko":              "third",
 		"dev/console":                               "",
 		"dev/null":                                  "",
 	} {

@@ -90,7 +90,7 @@ unpack() {
 
 # kernel keeps the kernel and the modules that a guest needs, each after those that it depends on.
 kernel() {
-	local name version found said n=0
+	local name version found said
 	[[ ${REFRESH:-} ]] || echo "fetching ${PIN##*/}"
 	if [[ ${REFRESH:-} ]]; then
 		newest
@@ -103,26 +103,36 @@ kernel() {
 	echo "unpacking $name"
 	unpack
 	[[ -e $dir/all/lib ]] || ln -s usr/lib "$dir/all/lib"
-	mkdir -p "$dir/keep/modules"
+	mkdir -p "$dir/keep/modules/disk"
 	found=$(one "$dir"/all/boot/vmlinu[xz]-*)
 	mv "$found" "$dir/keep/kernel"
 	found=$(one "$dir"/all/lib/modules/*)
 	version=${found##*/}
 	quiet '' depmod -b "$dir/all" "$version"
-	for module in $MODULES; do
-		found=$(modprobe -C /dev/null -d "$dir/all" -S "$version" --show-depends "$module" 2>&1) ||
-			fail "cannot unpack $name: the kernel has no module $module: $found"
-		echo "$found"
-	done | sed -n 's/^insmod \([^ ]*\).*/\1/p' | awk '!seen[$0]++' >"$dir/needed"
-	while read -r file; do
-		found=$(basename "${file%%.ko*}" | tr - _)
-		xz -dc -f "$file" >"$dir/keep/modules/$(printf '%03d' "$n")-$found.ko"
-		n=$((n + 1))
-	done <"$dir/needed"
-	printf '%s\n' $MODULES >"$dir/keep/wanted"
+	: >"$dir/needed"
+	modules "$dir/keep/modules" $MODULES
+	modules "$dir/keep/modules/disk" $DISK_MODULES
+	printf '%s\n' $MODULES "$DISK_MODULES" >"$dir/keep/wanted"
 	printf '%s' "$name" >"$dir/keep/package"
 	rm -rf "$INTO"
 	mv "$dir/keep" "$INTO"
+}
+
+# modules keeps modules in a folder, each after those that it depends on, and none that was kept before.
+modules() {
+	local into=$1 module found file n=0
+	shift
+	for module; do
+		found=$(modprobe -C /dev/null -d "$dir/all" -S "$version" --show-depends "$module" 2>&1) ||
+			fail "cannot unpack $name: the kernel has no module $module: $found"
+		for file in $(sed -n 's/^insmod \([^ ]*\).*/\1/p' <<<"$found"); do
+			! grep -qxF "$file" "$dir/needed" || continue
+			echo "$file" >>"$dir/needed"
+			found=$(basename "${file%%.ko*}" | tr - _)
+			xz -dc -f "$file" >"$into/$(printf '%03d' "$n")-$found.ko"
+			n=$((n + 1))
+		done
+	done
 }
 
 busybox() {

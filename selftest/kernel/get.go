@@ -76,7 +76,7 @@ func (a arch) fetch(ctx context.Context, show io.Writer, what string, env ...str
 	cmd := exec.CommandContext(ctx, "bash", "-c", script, "fetch", what)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.Env = append(append(os.Environ(), "SUITE="+suite, "DEBIAN="+a.debian, "IMAGE="+a.image, "PACKAGES="+a.packages,
-		"MODULES="+strings.Join(a.modules(), " ")), env...)
+		"MODULES="+strings.Join(a.modules(), " "), "DISK_MODULES="+diskModules), env...)
 	var said strings.Builder
 	cmd.Stdout, cmd.Stderr = show, &said
 	err := cmd.Run()

@@ -69,29 +69,36 @@ func archOf(guest string) (arch, error) {
 	return a, nil
 }
 
-// modules returns what a guest needs, whether or not it is built into its kernel: the port to the operator, a source of
-// randomness, its network, its disk and file system, loop devices for the state of bundles, and a watchdog. The
-// machine's watchdog comes before the kernel's own, so that it becomes the first device. ext4 looks up its checksum,
-// and fs-verity its digest, by algorithm name, which no module declares as a dependency.
+// modules returns what every guest needs, whether or not it is built into its kernel: the port to the operator, a source
+// of randomness, its network, its disk, loop devices for the state of bundles, and a watchdog. The machine's watchdog
+// comes before the kernel's own, so that it becomes the first device.
 func (a arch) modules() []string {
-	return strings.Fields("virtio_pci virtio_console virtio_rng virtio_net virtio_blk crc32c_generic sha256_generic ext4 loop " +
-		a.watchdog + " softdog")
+	return strings.Fields("virtio_pci virtio_console virtio_rng virtio_net virtio_blk loop " + a.watchdog + " softdog")
 }
+
+// diskModules are for the file system of a state disk: ext4 is most of what a guest loads. It looks up its checksum, and
+// fs-verity its digest, by algorithm name, which no module declares as a dependency.
+const diskModules = "crc32c_generic sha256_generic ext4"
+
+// wanted is the list by which a cache is known to be for this source.
+func (a arch) wanted() string { return strings.Join(a.modules(), "\n") + "\n" + diskModules + "\n" }
 
 // A Cached is a kernel in the cache folder, ready to be started.
 type Cached struct {
 	Package  string   // name and version, as Debian writes them
 	Kernel   string   // the kernel's file
 	Modules  []string // uncompressed modules, in load order
+	DiskFS   []string // those for the state disk's file system, likewise; they come after Modules
 	Emulator string   // QEMU's program
 }
 
 // Names in an architecture's folder of the cache, which appears as a whole.
 const (
 	fileKernel  = "kernel"
-	fileWanted  = "wanted" // the modules that were requested, one name per line
+	fileWanted  = "wanted" // the modules that were requested
 	filePackage = "package"
 	dirModules  = "modules"
+	dirDiskFS   = "modules/disk"
 )
 
 // Find returns what Get has put into the cache. It makes no network requests.
@@ -106,16 +113,18 @@ func Find(cache, guest string) (Cached, error) {
 		return Cached{}, &MissingError{Guest: guest, What: "kernel", Cause: err, Command: "guest-deps"}
 	}
 	// the cache may be that of a source that asks for other modules
-	if kept, err := os.ReadFile(filepath.Join(dir, fileWanted)); string(kept) != strings.Join(a.modules(), "\n")+"\n" {
+	if kept, err := os.ReadFile(filepath.Join(dir, fileWanted)); string(kept) != a.wanted() {
 		return Cached{}, &MissingError{Guest: guest, What: "all modules", Cause: err, Command: "guest-deps"}
 	}
 	emulator, err := exec.LookPath(a.emulator)
 	if err != nil {
 		return Cached{}, &MissingError{Guest: guest, What: a.emulator, Cause: err, Command: "guest-deps"}
 	}
-	modules, err := filepath.Glob(filepath.Join(dir, dirModules, "*.ko")) // sorted
-	return Cached{Package: string(name), Kernel: filepath.Join(dir, fileKernel), Modules: modules, Emulator: emulator},
-		err
+	c := Cached{Package: string(name), Kernel: filepath.Join(dir, fileKernel), Emulator: emulator}
+	if c.Modules, err = filepath.Glob(filepath.Join(dir, dirModules, "*.ko")); err == nil { // sorted
+		c.DiskFS, err = filepath.Glob(filepath.Join(dir, dirDiskFS, "*.ko"))
+	}
+	return c, err
 }
 
 // A MissingError reports that a guest cannot be started because something was not fetched, installed or built.

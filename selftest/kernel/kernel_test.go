@@ -50,8 +50,7 @@ func TestACacheWithoutAModuleIsNoticed(t *testing.T) {
 			t.Errorf("got %v, hint: %s", err, hint(err))
 		}
 	}
-	if err := os.WriteFile(filepath.Join(dir, fileWanted), []byte(strings.Join(arches["amd64"].modules(), "\n")+"\n"),
-		0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, fileWanted), []byte(arches["amd64"].wanted()), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Find(cache, "amd64"); err != nil && !strings.HasPrefix(err.Error(), "cannot find qemu") {
@@ -103,16 +102,18 @@ func newMirror(t *testing.T, modules []string) (string, pin) {
 // that a guest needs, leave nothing in the cache.
 func TestFetch(t *testing.T) {
 	a := arches["riscv64"]
+	all := append(a.modules(), strings.Fields(diskModules)...)
 	for _, c := range []struct {
 		name    string
 		modules []string
 		spoil   func(*pin)
 		want    string // of the error
 	}{
-		{"as it was pinned", a.modules(), func(*pin) {}, ""},
-		{"another digest", a.modules(), func(p *pin) { p.sha256 = strings.Repeat("0", 64) }, "cannot run apt-get: "},
-		{"not on the mirror", a.modules(), func(p *pin) { p.path = "other.deb" }, "cannot run apt-get: "},
-		{"without a module", a.modules()[1:], func(*pin) {}, "the kernel has no module virtio_pci: "},
+		{"as it was pinned", all, func(*pin) {}, ""},
+		{"another digest", all, func(p *pin) { p.sha256 = strings.Repeat("0", 64) }, "cannot run apt-get: "},
+		{"not on the mirror", all, func(p *pin) { p.path = "other.deb" }, "cannot run apt-get: "},
+		{"without a module", all[1:], func(*pin) {}, "the kernel has no module virtio_pci: "},
+		{"without the file system", a.modules(), func(*pin) {}, "the kernel has no module crc32c_generic: "},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			mirror, p := newMirror(t, c.modules)

@@ -31,6 +31,9 @@ func MountFolder(console io.Writer) (persistent bool, err error) {
 	case err != nil:
 		return false, err
 	}
+	if err := loadModules(GuestDiskFS); err != nil {
+		return false, err
+	}
 	if err := mountDisk(disk, console); err != nil {
 		return false, fmt.Errorf("cannot use state disk %s: %w", disk, err)
 	}

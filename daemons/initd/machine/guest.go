@@ -19,6 +19,7 @@ const (
 	GuestFactory  = "/etc/nexus/factory.nxs" // the set for slot a; may be missing
 	GuestSets     = "/etc/nexus/sets"        // sets for the selftest; may be missing
 	GuestModules  = "/lib/modules"           // kernel modules, loaded in byte order of their names; may be missing
+	GuestDiskFS   = GuestModules + "/disk"   // those for the state disk's file system, loaded where there is such a disk
 	GuestDir      = "/nexus"                 // the system's folder
 	GuestPort     = "org.nexus.operator"     // the virtio-serial port for operators
 	GuestDisk     = "nexus-state"            // the serial number of the state disk
@@ -100,6 +101,9 @@ func loadModules(dir string) error {
 		return err
 	}
 	for _, entry := range entries {
+		if entry.IsDir() {
+			continue
+		}
 		if err := plat.LoadModule(filepath.Join(dir, entry.Name())); err != nil {
 			return err
 		}
