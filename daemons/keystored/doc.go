@@ -1,3 +1,4 @@
-// Package keystored owns the trusted public keys and says which of them, if any, made a signature. It reads the keys
-// once, when it starts. It never holds a private key, interprets what was signed, or changes what is trusted.
+// Package keystored says whose signature counts, and for what: by a folder of public keys, which it only reads, or by a
+// root, which it keeps on disk and replaces by the next one when that is signed as the present one asks. It never holds
+// a private key, and interprets nothing before its signatures have passed.
 package keystored

@@ -13,6 +13,7 @@
 //	    <name>.nxb/manifest.nxb
 //	    <name>.nxb/payload.elf
 //	sets/.stage/            a set that is being received
+//	sets/.kept/             what came of a set whose fetch was interrupted
 //
 // So a slot changes by renaming one link, a set is complete before it gets its name, and a set with several links is
 // stored once. A switch is the rename of staged to the name of a slot.
