@@ -45,7 +45,7 @@ func (s *system) watchHealth(ctx context.Context) {
 	s.taken.attempted(k.trial.RevokedBefore())
 }
 
-// keeper returns the keeper of one slot machine, whose attempt may have begun already. began is called once an attempt
+// keeper returns the keeper of one slot pair, whose attempt may have begun already. began is called once an attempt
 // has begun here.
 func (s *system) keeper(of slotMachine, begun uint64, began func()) *keeper {
 	said := &lastWords{}
@@ -56,7 +56,7 @@ func (s *system) keeper(of slotMachine, begun uint64, began func()) *keeper {
 	}
 }
 
-// keep takes the slot machine from attempt to attempt until ctx ends.
+// keep takes the slot pair from attempt to attempt until ctx ends.
 func (k *keeper) keep(ctx context.Context) {
 	k.doing.Go(func() { k.followRecord(ctx) })
 	k.doing.Go(func() { k.followServices(ctx) })

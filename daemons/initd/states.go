@@ -322,7 +322,7 @@ func (k *stateKeeper) remove(bundles []string) error {
 // records are those of the system and of the packages of apps, in this order.
 type records []recorded
 
-// of returns the record that a bundle is of: that of the first slot machine with the bundle, or else the system's.
+// of returns the record that a bundle is of: that of the first slot pair with the bundle, or else the system's.
 func (all records) of(bundle string) recorded {
 	for _, r := range all {
 		if identityIn(r.Slot(bootctl.A), bundle) != (bundlestate.Identity{}) ||

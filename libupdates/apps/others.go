@@ -23,13 +23,13 @@ func PackageOf(bundles []nxs.Entry) string {
 	return bundles[0].Name
 }
 
-// Running returns the set that runs, or is to run, in a slot machine.
+// Running returns the set that runs, or is to run, in a slot pair.
 func Running(s updater.Status) (version string, bundles []nxs.Entry) {
 	content := s.Contents[s.Record.Running()-bootctl.A]
 	return content.Version, content.Bundles
 }
 
-// held are the bundles that a slot machine holds: what runs, what it could go back to and what is staged. What was
+// held are the bundles that a slot pair holds: what runs, what it could go back to and what is staged. What was
 // rolled back and must not come back counts for nothing.
 func held(s updater.Status) []string {
 	var names []string

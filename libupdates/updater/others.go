@@ -8,7 +8,7 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// fits asks whether a sender may bring a set, and whether it goes with what other slot machines hold.
+// fits asks whether a sender may bring a set, and whether it goes with what other slot pairs hold.
 func (cfg *Config) fits(ctx context.Context, x nxs.Index, terms Terms) error {
 	if terms.Admit != nil {
 		if err := terms.Admit(x); err != nil {
@@ -21,7 +21,7 @@ func (cfg *Config) fits(ctx context.Context, x nxs.Index, terms Terms) error {
 	return cfg.Others.Admit(ctx, x, terms.Older)
 }
 
-// busy refuses a change while another slot machine must not be disturbed.
+// busy refuses a change while another slot pair must not be disturbed.
 func (cfg *Config) busy() error {
 	if cfg.Others == nil {
 		return nil
@@ -29,7 +29,7 @@ func (cfg *Config) busy() error {
 	return cfg.Others.Busy()
 }
 
-// Retire holds the place of a stage for somebody who is about to remove the whole slot machine, until release. Refused
+// Retire holds the place of a stage for somebody who is about to remove the whole slot pair, until release. Refused
 // as TrialInProgress and StageInProgress.
 func (g *Staging) Retire() (release func(), err error) {
 	if pending := g.ledger.Record().Pending; pending != bootctl.None {

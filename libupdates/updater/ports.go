@@ -64,7 +64,7 @@ type Installed struct {
 // Judge refuses a set whose bundles ask for powers that the device does not grant them.
 type Judge func(ctx context.Context, publisher trust.PublicKey, set []policy.Asking) error
 
-// Others are the other slot machines of the device: the system's, or those of its apps.
+// Others are the other slot pairs of the device: the system's, or those of its apps.
 type Others interface {
 	// Busy refuses every change here while one of them must not be disturbed.
 	Busy() error

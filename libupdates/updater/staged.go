@@ -66,7 +66,7 @@ func (g *Staging) Switch(ctx context.Context, serial uint64) error {
 	return err
 }
 
-// alongside refuses a switch to what does not go with other slot machines, which may have changed since the stage.
+// alongside refuses a switch to what does not go with other slot pairs, which may have changed since the stage.
 func (g *Staging) alongside(ctx context.Context) error {
 	if err := g.cfg.busy(); err != nil {
 		return err

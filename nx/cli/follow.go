@@ -29,7 +29,7 @@ func await(ctx context.Context, s *session, patience time.Duration, look func(st
 // A statusFacet returns UpdateStatus, of the system or of a package of apps.
 type statusFacet func(context.Context) (update.UpdateStatus, capnp.ReleaseFunc)
 
-// awaitOf is await for another slot machine than the system.
+// awaitOf is await for another slot pair than the system.
 func awaitOf(ctx context.Context, s *session, of statusFacet, patience time.Duration,
 	look func(state) (enough bool, err error)) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, refusal.New(refusal.HealthTimeout, "no verdict within %s",
