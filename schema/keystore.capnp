@@ -1,9 +1,9 @@
 @0xd67bbfce29d7eaab;
 # Signatures and trust: what `keystored` serves. It has public keys and a root document (trust.capnp), and cannot sign.
 #
-# Holders: `updated` and `initd` hold a Verifier for the role system; `updated` alone holds SetAdmission, and both again
-# for the role apps as AppVerifier and AppAdmission; the operator
-# holds TrustAnchors; `initd` alone holds TrustReload.
+# Holders: `updated` and `initd` hold a Verifier for the role system; `updated` alone holds SetAdmission, and the same
+# two for the role apps as AppVerifier and AppAdmission; the operator holds TrustAnchors; `initd` alone holds
+# TrustReload.
 #
 # Class: blessed (the operator's program reads anchors and refusals). One call or answer is at most 4 MiB (daemons/vat).
 
@@ -17,7 +17,7 @@ const maxMessageBytes :UInt32 = 1048576;
 interface Verifier {
   # Verify signatures for one role, which was fixed when the capability was granted.
   #
-  # Class: lockstep (only updated holds it).
+  # Class: lockstep (only updated and initd hold it).
 
   verify @0 (message :Data, signature :Data) -> (publisher :Data, refusal :Refusal);
   # Checks that a key trusted for the role made this signature over these raw bytes. `signature` has 64 bytes, and behind
