@@ -69,15 +69,15 @@ func archOf(guest string) (arch, error) {
 	return a, nil
 }
 
-// modules returns what every guest needs, whether or not it is built into its kernel: the port to the operator, a source
-// of randomness, its network, its disk, loop devices for the state of bundles, and a watchdog. The machine's watchdog
-// comes before the kernel's own, so that it becomes the first device.
+// modules returns what every guest needs, whether or not it is built into its kernel: the port to the operator, a
+// source of randomness, its network, its disk, loop devices for the state of bundles, and a watchdog. The machine's
+// watchdog comes before the kernel's own, so that it becomes the first device.
 func (a arch) modules() []string {
 	return strings.Fields("virtio_pci virtio_console virtio_rng virtio_net virtio_blk loop " + a.watchdog + " softdog")
 }
 
-// diskModules are for the file system of a state disk: ext4 is most of what a guest loads. It looks up its checksum, and
-// fs-verity its digest, by algorithm name, which no module declares as a dependency.
+// diskModules are for the file system of a state disk: ext4 is most of what a guest loads. It looks up its checksum,
+// and fs-verity its digest, by algorithm name, which no module declares as a dependency.
 const diskModules = "crc32c_generic sha256_generic ext4"
 
 // wanted is the list by which a cache is known to be for this source.
