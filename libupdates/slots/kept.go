@@ -34,10 +34,8 @@ func (s *Store) HasKept() bool {
 
 // kept reports whether what a stage has kept is of this very set, so that it can be resumed.
 func (s *stage) kept() bool {
-	files := map[string][]byte{nxs.IndexName: s.head.Raw, nxs.SignatureName: s.head.Signature,
-		nxs.SignaturesName: s.head.More}
-	for name, want := range files {
-		if len(want) > 0 && !s.fs.holds(path.Join(keptDir, name), want) {
+	for _, file := range headFiles(s.head) {
+		if len(file.Content) > 0 && !s.fs.holds(path.Join(keptDir, file.Name), file.Content) {
 			return false
 		}
 	}

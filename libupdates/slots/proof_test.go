@@ -92,6 +92,23 @@ func TestFurtherSignaturesAreKept(t *testing.T) {
 	wantReason(t, s.Verify(bootctl.A, digest, two), refusal.ThresholdNotMet)
 }
 
+// A stage that goes on where one of the same set with further signatures was interrupted does not take those over.
+func TestFurtherSignaturesAreNotResumed(t *testing.T) {
+	raw, payload := long(t)
+	s := open(t, diskHolding(t, durabletest.New(), ""))
+	more := withMore(t, raw, 2)
+	_, err := resume(t, s, more, payload, bytes.Index(more, payload)+2*block+1)
+	wantReason(t, err, refusal.Cancelled)
+	had, err := resume(t, s, raw, payload, all)
+	wantReason(t, err, "")
+	if len(had) != 2*block {
+		t.Errorf("%d bytes were there, want %d", len(had), 2*block)
+	}
+	if _, proof, err := s.Signed(bootctl.B); err != nil || len(proof) != nxs.SignatureSize {
+		t.Errorf("the slot has %d bytes of signatures (%v), the set %d", len(proof), err, nxs.SignatureSize)
+	}
+}
+
 // verifyFirst makes do with the first signature.
 func verifyFirst(message, proof []byte) (trust.PublicKey, error) {
 	signature, _, err := trust.SplitProof(proof)

@@ -100,14 +100,8 @@ func (f *files) prepare(head *nxs.Head) (reused int64, err error) {
 	if err := f.mkdir(f.dir); err != nil {
 		return 0, err
 	}
-	if err := f.write(path.Join(f.dir, nxs.IndexName), head.Raw); err != nil {
-		return 0, err
-	}
-	if err := f.write(path.Join(f.dir, nxs.SignatureName), head.Signature); err != nil {
-		return 0, err
-	}
-	if len(head.More) > 0 {
-		if err := f.write(path.Join(f.dir, nxs.SignaturesName), head.More); err != nil {
+	for _, file := range headFiles(head) {
+		if err := f.write(path.Join(f.dir, file.Name), file.Content); err != nil {
 			return 0, err
 		}
 	}
@@ -128,6 +122,12 @@ func (f *files) prepare(head *nxs.Head) (reused int64, err error) {
 		err = f.settle(head.Index)
 	}
 	return reused, err
+}
+
+// headFiles are the files of a set beside its bundles. One without content is not there.
+func headFiles(head *nxs.Head) []nxs.HeadEntry {
+	return []nxs.HeadEntry{{Name: nxs.IndexName, Content: head.Raw},
+		{Name: nxs.SignatureName, Content: head.Signature}, {Name: nxs.SignaturesName, Content: head.More}}
 }
 
 // reuse gives a payload that is on disk its name in the set. It fails if the file system does not support hard links.
@@ -216,9 +216,9 @@ func (f *files) syncNames(index nxs.Index) error {
 	return f.fs.SyncDir(f.dir)
 }
 
-// write creates a small file.
+// write creates a small file; none without content.
 func (f *files) write(name string, data []byte) error {
-	if err := f.clear(name); err != nil {
+	if err := f.clear(name); err != nil || len(data) == 0 {
 		return err
 	}
 	file, err := f.create(name, dataPerm)
