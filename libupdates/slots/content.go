@@ -1,6 +1,7 @@
 package slots
 
 import (
+	"context"
 	"fmt"
 
 	"nexus/libupdates/bootctl"
@@ -140,5 +141,5 @@ func checkHeld(fsys durable.ReadFS, slot bootctl.Slot, want nxs.Digest, verify n
 	if err != nil {
 		return nil, err
 	}
-	return set.checkBundles(index, reading)
+	return set.checkBundles(context.Background(), index, reading)
 }

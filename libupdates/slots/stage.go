@@ -128,9 +128,12 @@ func (s *stage) run(slot bootctl.Slot) (Content, error) {
 			return Content{}, err
 		}
 	}
-	if s.has() {
+	has := s.has()
+	switch err = s.in.ended(); {
+	case err != nil:
+	case has:
 		err = s.drain()
-	} else {
+	default:
 		err = s.add()
 	}
 	if err != nil {
@@ -158,7 +161,7 @@ func (s *stage) has() bool {
 	if err != nil || !bytes.Equal(proof, s.head.Proof()) {
 		return false
 	}
-	_, err = set.checkBundles(s.head.Index, everything)
+	_, err = set.checkBundles(s.in.ctx, s.head.Index, everything)
 	return err == nil
 }
 

@@ -232,6 +232,23 @@ func TestCancelBetweenTwoPieces(t *testing.T) {
 	wantSame(t, d, before)
 }
 
+// A stage that is cancelled before it looks at what is on disk reads no payload of that.
+func TestCancelBeforeASetIsReadBack(t *testing.T) {
+	d := durabletest.New()
+	s := open(t, d)
+	mustStage(t, s, bootctl.A, archive(t, "1.0.0"))
+	ctx, cancel := context.WithCancel(context.Background())
+	before := len(d.Ops())
+	_, err := s.Stage(ctx, bootctl.A, reader(archive(t, "1.0.0")),
+		slots.StageOptions{Admit: func(*nxs.Head) error { cancel(); return nil }})
+	wantReason(t, err, refusal.Cancelled)
+	for _, op := range d.Ops()[before:] {
+		if strings.HasPrefix(op, "read ") && strings.HasSuffix(op, "/payload.elf") {
+			t.Errorf("%s, although the stage was cancelled", op)
+		}
+	}
+}
+
 func TestProgress(t *testing.T) {
 	raw := archive(t, "1.0.0")
 	for _, way := range []string{"stream", "file"} {

@@ -94,8 +94,8 @@ const (
 
 // checkBundles verifies every manifest and payload in the index, the payloads in parallel, and returns the first fault
 // in the order of the index. Files that are not in the index are ignored. Plain are the payloads that the kernel could
-// verify at every read, and does not.
-func (s stored) checkBundles(index nxs.Index, reading depth) (plain []nxs.Entry, err error) {
+// verify at every read, and does not. Canceling the context ends it early.
+func (s stored) checkBundles(ctx context.Context, index nxs.Index, reading depth) (plain []nxs.Entry, err error) {
 	var payloads []digest.Stream
 	var found error
 	for _, entry := range index.Bundles {
@@ -119,7 +119,7 @@ func (s stored) checkBundles(index nxs.Index, reading depth) (plain []nxs.Entry,
 			payloads = append(payloads, streamOf(entry, name, payload, unkept))
 		}
 	}
-	if err := digest.Run(context.Background(), payloads); err != nil {
+	if err := digest.Run(ctx, payloads); err != nil {
 		return nil, err
 	}
 	return plain, found
