@@ -33,11 +33,11 @@ func (s *Stage) Patch(ctx context.Context, rawDelta, signature []byte, payload n
 	if err := s.streamed(ctx); err != nil {
 		return 0, err
 	}
-	s.writing.Add(1) // the sender waits for us
-	defer s.writing.Add(-1)
 	if err := s.ready(ctx); err != nil {
 		return 0, err
 	}
+	s.writing.Add(1) // the sender waits for us
+	defer s.writing.Add(-1)
 	if err := s.asks(payload); err != nil {
 		return 0, err
 	}

@@ -13,6 +13,11 @@ import (
 // resumable is an archive that may be resumed, if its sender wants that.
 func (s *Stage) resumable(archive arrival) arrival {
 	return func(ctx context.Context, slot bootctl.Slot, opt slots.StageOptions) error {
+		admit := opt.Admit
+		opt.Admit = func(head *nxs.Head) error {
+			s.writing.Add(1) // until payloads can come, the sender waits for us
+			return admit(head)
+		}
 		opt.Resume, opt.Begun = s.resume, s.begin
 		return archive(ctx, slot, opt)
 	}
@@ -21,6 +26,7 @@ func (s *Stage) resumable(archive arrival) arrival {
 // begin notes that payloads can come, and what the device has of them.
 func (s *Stage) begin(here slots.Here) {
 	s.here = here
+	s.writing.Add(-1)
 	close(s.begun)
 }
 
@@ -47,11 +53,11 @@ func (s *Stage) Reuse(ctx context.Context, payload nxs.Digest) (size int64, err 
 	if err := s.streamed(ctx); err != nil {
 		return 0, err
 	}
-	s.writing.Add(1) // the sender waits for us
-	defer s.writing.Add(-1)
 	if err := s.ready(ctx); err != nil {
 		return 0, err
 	}
+	s.writing.Add(1) // the sender waits for us
+	defer s.writing.Add(-1)
 	if err := s.asks(payload); err != nil {
 		return 0, err
 	}

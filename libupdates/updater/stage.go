@@ -43,10 +43,10 @@ type Stage struct {
 	turns    chan turn // what the next write stands for, which is of no bytes
 	cancel   context.CancelCauseFunc
 	received atomic.Int64  // bytes
-	writing  atomic.Int32  // chunks that are being taken
+	writing  atomic.Int32  // above 0: the sender waits for us
 	streams  chan struct{} // closed when it is known that the archive comes by Write
 	file     chan File     // the archive, where it comes as a file
-	begun    chan struct{} // closed when have is valid
+	begun    chan struct{} // closed when here is valid
 	here     slots.Here
 	over     chan struct{} // closed when the outcome is known
 

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
 	"nexus/libupdates/slots"
 )
@@ -110,10 +112,27 @@ func TestARefusedStageTellsItsSender(t *testing.T) {
 	}
 }
 
+// An awaited context tells when somebody waits for its end.
+type awaited struct {
+	context.Context
+	once  sync.Once
+	waits chan struct{}
+}
+
+func (a *awaited) Done() <-chan struct{} {
+	a.once.Do(func() { close(a.waits) })
+	return a.Context.Done()
+}
+
 func TestASlowSenderLosesThePlace(t *testing.T) {
 	for name, send := range map[string]func(*Stage){
 		"nothing comes": func(*Stage) {},
 		"little comes":  func(s *Stage) { must(t, s.Write(make([]byte, 10))) },
+		"a payload is asked for": func(s *Stage) {
+			asks := &awaited{Context: t.Context(), waits: make(chan struct{})}
+			go s.Reuse(asks, nxs.Digest{})
+			waitFor(t, "the question", asks.waits)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d, clock := newStages(t)
@@ -128,6 +147,38 @@ func TestASlowSenderLosesThePlace(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A slow admission decides once it may.
+type slow struct{ asked, may chan struct{} }
+
+func (a slow) Admit(context.Context, []byte, []byte) error {
+	close(a.asked)
+	<-a.may
+	return nil
+}
+
+func (slow) TakeRoots(context.Context, []byte, []Installed) error { return nil }
+
+// TestASenderWaitsWhileASetIsAdmitted takes longer over the head of a set than its sender may: that does not count.
+func TestASenderWaitsWhileASetIsAdmitted(t *testing.T) {
+	d, clock := newStages(t)
+	admission := slow{make(chan struct{}), make(chan struct{})}
+	d.config.Admission = admission
+	must(t, d.open())
+	raw := archive(t, false)
+	head := bytes.Index(raw, []byte("notes.nxb/")) + nxs.BlockSize
+	s, err := d.Stage(t.Context(), Request{Life: t.Context(), Size: uint64(len(raw))})
+	must(t, err)
+	must(t, s.Write(raw[:head]))
+	waitFor(t, "the question", admission.asked)
+	waitFor(t, "the bound of the whole stage", clock.after)
+	waitFor(t, "the bound of its progress", clock.after) <- clock.Now()
+	waitFor(t, "the next bound", clock.after)
+	close(admission.may)
+	must(t, s.Write(raw[head:]))
+	_, _, err = s.Finish(t.Context())
+	must(t, err)
 }
 
 func TestADroppedStageIsOver(t *testing.T) {
