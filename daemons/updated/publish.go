@@ -26,10 +26,11 @@ type publisher struct {
 	mu      sync.Mutex
 	targets map[string]updater.Publication // by package; "": the system
 	known   bool                           // targets has all packages
+	resumed chan struct{}                  // holds a token if keep is to publish the targets again
 }
 
 func newPublisher(holding *vat.Holding) *publisher {
-	return &publisher{holding: holding, targets: map[string]updater.Publication{}}
+	return &publisher{holding: holding, targets: map[string]updater.Publication{}, resumed: make(chan struct{}, 1)}
 }
 
 // A slotPublisher is the engine's Publisher: of the system or, with a name, of a package of apps.
@@ -42,17 +43,23 @@ type slotPublisher struct {
 func (p slotPublisher) Publish(ctx context.Context, want updater.Publication) error {
 	p.calls.Lock()
 	defer p.calls.Unlock()
-	p.Resume(want)
+	p.mu.Lock()
+	p.targets[p.app] = want
+	p.mu.Unlock()
 	return p.call(ctx, func(ctx context.Context, client bundle.SlotPublisher) error {
 		return p.setActive(ctx, client, want)
 	})
 }
 
-// Resume sets what should be published, without waiting for it.
+// Resume sets what keep is to publish.
 func (p slotPublisher) Resume(want updater.Publication) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.targets[p.app] = want
+	select {
+	case p.resumed <- struct{}{}:
+	default:
+	}
 }
 
 // Check asks whether a set could be published, without doing it.
@@ -86,27 +93,42 @@ func (p *publisher) call(ctx context.Context, ask func(context.Context, bundle.S
 	return p.holding.Call(ctx, func(client capnp.Client) error { return ask(ctx, bundle.SlotPublisher(client)) })
 }
 
-// keep publishes all targets again whenever bundlemgrd has restarted.
+// keep publishes all targets again whenever bundlemgrd has restarted, or one was resumed.
 func (p *publisher) keep(ctx context.Context, report func(error)) {
 	p.holding.Each(ctx, func(ctx context.Context, client capnp.Client) {
-		p.calls.Lock()
-		defer p.calls.Unlock()
-		p.mu.Lock()
-		targets, known := maps.Clone(p.targets), p.known
-		p.mu.Unlock()
-		ctx, cancel := bounded(ctx)
-		defer cancel()
-		names := slices.Sorted(maps.Keys(targets)) // the system first
-		for _, name := range names {
-			err := slotPublisher{p, name}.setActive(ctx, bundle.SlotPublisher(client), targets[name])
-			if err != nil && !vat.Disconnected(err) {
-				report(err)
+		for ctx.Err() == nil {
+			p.again(ctx, bundle.SlotPublisher(client), report)
+			select {
+			case <-p.resumed:
+			case <-ctx.Done():
 			}
 		}
-		if known {
-			retain(ctx, bundle.SlotPublisher(client), names)
-		}
 	})
+}
+
+// again publishes all targets.
+func (p *publisher) again(ctx context.Context, client bundle.SlotPublisher, report func(error)) {
+	p.calls.Lock()
+	defer p.calls.Unlock()
+	p.mu.Lock()
+	targets, known := maps.Clone(p.targets), p.known
+	select {
+	case <-p.resumed: // it is among them
+	default:
+	}
+	p.mu.Unlock()
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	names := slices.Sorted(maps.Keys(targets)) // the system first
+	for _, name := range names {
+		err := slotPublisher{p, name}.setActive(ctx, client, targets[name])
+		if err != nil && !vat.Disconnected(err) {
+			report(err)
+		}
+	}
+	if known {
+		retain(ctx, client, names)
+	}
 }
 
 // retainApps ends the publications of all packages of apps but these, and waits until they have ended.

@@ -2,12 +2,15 @@ package apps_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"nexus/libupdates/apps"
+	"nexus/libupdates/bootctl"
 	"nexus/libupdates/durable/durabletest"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
@@ -241,6 +244,31 @@ func TestUninstallRefuses(t *testing.T) {
 	}
 	if d.audits[len(d.audits)-1].Op != "uninstall" || d.audits[len(d.audits)-1].Result != updater.Refused {
 		t.Errorf("the last audit record: %+v", d.audits[len(d.audits)-1])
+	}
+}
+
+// An uninstall that fails leaves the app as it was: installed, and published.
+func TestAFailedUninstallChangesNothing(t *testing.T) {
+	d := newDevice(t)
+	d.mustInstall("1.0.0", "web")
+	slot := d.published["web"]
+	for name, fail := range map[string]func(){
+		"nobody says that its publication has ended": func() { d.unheard = errors.New("no answer") },
+		"its place cannot be renamed":                func() { d.disk.FailAt(1, syscall.EIO) },
+	} {
+		fail()
+		if err := d.apps.Uninstall(t.Context(), []string{"web"}, true); err == nil {
+			t.Fatalf("%s: uninstalled", name)
+		}
+		if got := d.published["web"]; got != slot || d.versions() != "web 1.0.0" {
+			t.Errorf("%s: slot %s is published, want %s; installed: %s", name, got, slot, d.versions())
+		}
+		d.unheard = nil
+		d.disk.Heal()
+	}
+	d.mustUninstall("web")
+	if got := d.published["web"]; got != bootctl.None {
+		t.Errorf("slot %s of what was uninstalled is published", got)
 	}
 }
 

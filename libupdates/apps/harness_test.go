@@ -30,6 +30,7 @@ type device struct {
 
 	mu        sync.Mutex
 	published map[string]bootctl.Slot // by package
+	unheard   error                   // what becomes of the word that publications have ended
 	audits    []updater.Audit
 	warned    []string
 }
@@ -81,7 +82,7 @@ func (d *device) retain(_ context.Context, names []string) error {
 			delete(d.published, name)
 		}
 	}
-	return nil
+	return d.unheard
 }
 
 // stage stages an archive as the package of that name.

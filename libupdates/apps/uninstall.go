@@ -94,19 +94,14 @@ func (a *Apps) uninstall(ctx context.Context, name string, p *pack, keepState bo
 		}
 		defer release()
 	}
-	stay := slices.DeleteFunc(a.Names(), func(other string) bool { return other == name })
-	if err := a.cfg.Retain(ctx, stay); err != nil {
-		return err
-	}
-	p.place.closed.Store(true)
 	to := goneMark + name
 	if keepState {
 		to = keptMark + name
 	}
-	if err := a.moveAway(name, to); err != nil {
+	if err := a.takeAway(ctx, name, p, to); err != nil {
 		p.place.closed.Store(false)
 		if p.fault == nil {
-			p.Trial.Resume()
+			p.Trial.Resume() // its publication may have ended
 		}
 		return err
 	}
@@ -120,6 +115,16 @@ func (a *Apps) uninstall(ctx context.Context, name string, p *pack, keepState bo
 	a.mu.Unlock()
 	a.cfg.Changed()
 	return nil
+}
+
+// takeAway ends the publication of a package, and then renames its place.
+func (a *Apps) takeAway(ctx context.Context, name string, p *pack, to string) error {
+	stay := slices.DeleteFunc(a.Names(), func(other string) bool { return other == name })
+	if err := a.cfg.Retain(ctx, stay); err != nil {
+		return err
+	}
+	p.place.closed.Store(true)
+	return a.moveAway(name, to)
 }
 
 // moveAway renames a place, durably.
