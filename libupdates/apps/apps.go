@@ -63,8 +63,8 @@ type pack struct {
 	users           int // how many have taken it; changes only under changes
 }
 
-// Open opens the places of all packages. What a cut left of others is removed. A place that cannot be opened is
-// reported, and keeps nobody from starting.
+// Open opens the places of all packages. What a cut left of others, and whatever else is there, is removed, unless that
+// is not permitted. A place that cannot be opened is reported, and keeps nobody from starting.
 func Open(cfg Config) (*Apps, error) {
 	if cfg.Changed == nil {
 		cfg.Changed = func() {}
@@ -117,7 +117,12 @@ func (a *Apps) load(name string) error {
 		return nil
 	}
 	if nxb.CheckName(name) != nil {
-		return a.cfg.FS.RemoveAll(name)
+		err := a.cfg.FS.RemoveAll(name)
+		if errors.Is(err, fs.ErrPermission) {
+			a.cfg.Log.Warn("what is not an app cannot be removed", "name", name, "error", err)
+			return nil
+		}
+		return err
 	}
 	p := a.open(name)
 	if p.fault != nil {

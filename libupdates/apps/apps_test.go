@@ -322,6 +322,21 @@ func TestOtherFilesAreSetAside(t *testing.T) {
 	}
 }
 
+// What is not an app, and cannot be removed, such as a folder of another user, keeps nobody from starting.
+func TestWhatCannotBeRemovedIsLeft(t *testing.T) {
+	d, disk := newDevice(t), durabletest.New()
+	must(t, disk.Mkdir(apps.Dir))
+	must(t, disk.Mkdir(apps.Dir+"/not an app"))
+	d.start(disk.Clone(), true)
+	removal := slices.Index(d.disk.Ops(), "remove "+apps.Dir+"/not an app")
+	disk = disk.Clone()
+	disk.FailAt(removal+1, syscall.EACCES)
+	d.start(disk, true)
+	if len(d.warned) != 1 || !strings.Contains(d.warned[0], "not an app") {
+		t.Errorf("logged %q, want what is left", d.warned)
+	}
+}
+
 // TestInterruptedInstallIsKept interrupts a first install that can go on later: what came keeps its place, also over a
 // restart, until it is installed or uninstalled. It counts as not installed.
 func TestInterruptedInstallIsKept(t *testing.T) {
