@@ -37,10 +37,10 @@ type watch struct {
 	told     *publication
 }
 
-// tell sends the observer the current publication, unless there is none or the observer has it already.
+// tell sends the observer the current publication, unless it has that already, or there never was one to tell it.
 func (w *watch) tell(ctx context.Context) (more bool, err error) {
 	current := w.shelf.now()
-	if current == w.told || current.slot == bootctl.None && len(current.apps) == 0 {
+	if current == w.told || w.told == nil && current.slot == bootctl.None && len(current.apps) == 0 {
 		return false, nil
 	}
 	answer, release := w.observer.OnPublished(ctx, func(p bundle.PublicationObserver_onPublished_Params) error {

@@ -9,6 +9,7 @@ import (
 	"nexus/capnpgen/bundle"
 	"nexus/capnpgen/registry"
 	"nexus/libupdates/bootctl"
+	"nexus/libupdates/updatestest"
 )
 
 // An observer records what it is told. With a gate it answers only once the gate is open.
@@ -103,6 +104,28 @@ func TestSlowObserverIsToldTheNewest(t *testing.T) {
 	}
 	if got := receive(t, slow.told); got.boot != 11 {
 		t.Errorf("then told of boot %d, want 11 and nothing between", got.boot)
+	}
+}
+
+// TestTheEndOfTheOnlyAppIsTold ends the only publication, that of an app: whoever runs it has to hear that.
+func TestTheEndOfTheOnlyAppIsTold(t *testing.T) {
+	v := start(t)
+	o := newObserver(t)
+	v.watch(o)
+	app := v.ofApp("web")
+	web := updatestest.Bundle("web", "1.0.0", nil, []byte("any bytes"), updatestest.Key(1))
+	if reason := app.publish(bootctl.A, app.stage(bootctl.A, "1.0.0", web), 1); reason != "" {
+		t.Fatal(reason)
+	}
+	receive(t, o.told)
+	answer, release := v.publisher.RetainApps(t.Context(), nil)
+	defer release()
+	if _, err := answer.Struct(); err != nil {
+		t.Fatal(err)
+	}
+	receive(t, o.told)
+	if left := v.countOfApps(); left != 0 {
+		t.Errorf("%d bundles of apps are left", left)
 	}
 }
 
