@@ -25,11 +25,13 @@ interface BundleMgr {
   # The published bundle with that name, or found = false.
 
   openPayload @2 (name :Text) -> (blob :Blob);
-  # The payload of the published bundle with that name. Refused as `unknown-bundle`. The blob stays readable after later
-  # publications.
+  # The payload of the published bundle with that name. Refused as `unknown-bundle`, and where its file is not what was
+  # published as `missing-entry`, `bad-entry-type`, `unreadable-entry` or `size-mismatch`. The blob stays readable after
+  # later publications.
 
   openManifest @3 (name :Text) -> (blob :Blob);
-  # The raw manifest of the published bundle with that name. Refused as `unknown-bundle`.
+  # The raw manifest of the published bundle with that name. Refused as `unknown-bundle`, `missing-entry`,
+  # `bad-entry-type` or `unreadable-entry`.
 
   watch @4 (observer :PublicationObserver) -> (subscription :PublicationSubscription);
   # Calls onPublished at once if something is published, and after each publication. Dropping the subscription ends it.
@@ -37,8 +39,8 @@ interface BundleMgr {
   handPayload @5 (name :Text) -> (handed :Bool, sha256 :Data);
   # Hands over the payload of the published bundle with that `name` as an open file, which travels beside the answer.
   # `handed` is false if the connection cannot carry files. `sha256` is the 32-byte SHA-256 of the payload, from the
-  # signed index. Refused as `unknown-bundle`. The file may change: whoever runs its bytes must check a copy that
-  # cannot.
+  # signed index. Refused as `unknown-bundle`, and as openPayload is for the file: `missing-entry`, `bad-entry-type`,
+  # `unreadable-entry` or `size-mismatch`. The file may change: whoever runs its bytes must check a copy that cannot.
 }
 
 interface Blob {
