@@ -2,12 +2,15 @@ package bundlemgrd_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"nexus/capnpgen/bundle"
 	"nexus/daemons/blob"
+	"nexus/daemons/convert"
 	"nexus/daemons/vat"
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/nxs"
@@ -70,6 +73,30 @@ func TestHandedFilesAreApart(t *testing.T) {
 	}
 	if got, err := io.ReadAll(other); err != nil || !bytes.Equal(got, made.Payload) {
 		t.Errorf("got %d bytes, %v", len(got), err)
+	}
+}
+
+// A payload that is not there as it was published is refused for what has become of it: whoever was to run it then has
+// the slot checked.
+func TestWhatHasBecomeOfAPayload(t *testing.T) {
+	for want, damage := range map[refusal.Reason]func(name string) error{
+		refusal.MissingEntry: os.Remove,
+		refusal.SizeMismatch: func(name string) error { return os.Truncate(name, 10) },
+		refusal.BadEntryType: func(name string) error { return errors.Join(os.Remove(name), os.Mkdir(name, 0o700)) },
+	} {
+		v := start(t)
+		digest := v.stage(bootctl.A, "1.0.0", service("1.0.0"))
+		v.mustPublish(bootctl.A, digest, 1)
+		if err := damage(filepath.Join(v.dir, "sets", digest.String(), "hello.app.nxb", "payload.elf")); err != nil {
+			t.Fatal(err)
+		}
+		file, err := handed(t, v.daemon.Holding("BundleMgr", "execd"), "hello.app")
+		if file != nil || refusal.Of(err) != want {
+			t.Errorf("handed over: %v, %v, want %s", file, err, want)
+		}
+		if _, err := open(t, v.manager, "payload", "hello.app"); refusal.Of(convert.Excepted(err)) != want {
+			t.Errorf("opened: %v, want %s", err, want)
+		}
 	}
 }
 

@@ -133,7 +133,7 @@ func (m *manager) open(name string, file opener) (*blob.Blob, error) {
 	opened, err := file(p, b)
 	if err != nil {
 		m.blobs.Give()
-		return nil, err
+		return nil, convert.Except(err)
 	}
 	opened.Closed = m.blobs.Give
 	return opened, nil

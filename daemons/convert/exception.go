@@ -56,11 +56,9 @@ func fromLibrary(part string) bool {
 func crosses(reason refusal.Reason) bool {
 	switch reason {
 	case refusal.UnknownBundle, refusal.UnknownName, refusal.NotGranted, refusal.NotRunnable, refusal.WrongArchitecture,
-		refusal.TooManyClients,
-		refusal.Stale,
-		refusal.Superseded,
-		refusal.BadPath, refusal.BadBundleName, refusal.NoSuchFile, refusal.NotADirectory, refusal.IsADirectory,
-		refusal.DigestMismatch, refusal.UnknownApp, refusal.BadKey:
+		refusal.TooManyClients, refusal.Stale, refusal.Superseded, refusal.BadPath, refusal.BadBundleName,
+		refusal.NoSuchFile, refusal.NotADirectory, refusal.IsADirectory, refusal.DigestMismatch, refusal.SizeMismatch,
+		refusal.MissingEntry, refusal.BadEntryType, refusal.UnreadableEntry, refusal.UnknownApp, refusal.BadKey:
 		return true
 	default:
 		return false
