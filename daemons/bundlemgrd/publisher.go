@@ -39,20 +39,15 @@ func (p *publisher) SetActiveSlot(ctx context.Context, call bundle.SlotPublisher
 	if err != nil {
 		return err
 	}
-	res, err := call.AllocResults()
-	if err != nil {
-		return err
-	}
 	if err := p.await(ctx); err != nil {
 		return err
 	}
 	defer p.end()
 	slot := convert.SlotOf(call.Args().Slot())
-	if err := p.publish(ctx, slot, digest, call.Args().Boot()); err != nil {
+	if err = p.publish(ctx, slot, digest, call.Args().Boot()); err != nil {
 		p.log.Warn("cannot publish", "slot", slot, "reason", refusal.Of(err), "error", err)
-		return convert.Refuse(res.NewRefusal, err)
 	}
-	return nil
+	return convert.Answer(call.AllocResults, err)
 }
 
 // await waits for the turn.
@@ -187,14 +182,8 @@ func (p *publisher) Check(_ context.Context, call bundle.SlotPublisher_check) er
 	if err != nil {
 		return err
 	}
-	res, err := call.AllocResults()
-	if err != nil {
-		return err
-	}
-	if _, err := p.open(convert.SlotOf(call.Args().Slot()), digest, 0); err != nil {
-		return convert.Refuse(res.NewRefusal, err)
-	}
-	return nil
+	_, err = p.open(convert.SlotOf(call.Args().Slot()), digest, 0)
+	return convert.Answer(call.AllocResults, err)
 }
 
 // digestOf reads a digest from a message: 32 bytes, or none for an empty slot. Its parameters are the results of the

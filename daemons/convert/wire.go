@@ -4,6 +4,7 @@ package convert
 
 import (
 	"errors"
+
 	"nexus/capnpgen/bootrecord"
 	"nexus/capnpgen/keystore"
 	"nexus/libupdates/bootctl"
@@ -22,6 +23,18 @@ func Refuse(make func() (keystore.Refusal, error), cause error) error {
 		return err
 	}
 	return errors.Join(r.SetReason(string(refusal.Of(cause))), r.SetDetail(refusal.DetailOf(cause)))
+}
+
+// Answer answers a call whose results hold nothing but a refusal: err, or none. alloc is the generated method that
+// makes the results.
+func Answer[R interface {
+	NewRefusal() (keystore.Refusal, error)
+}](alloc func() (R, error), err error) error {
+	res, allocErr := alloc()
+	if allocErr != nil {
+		return allocErr
+	}
+	return Refuse(res.NewRefusal, err)
 }
 
 // Refused turns a received refusal into an error, or nil if it has no reason. Its parameters are the results of the

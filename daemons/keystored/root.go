@@ -96,11 +96,7 @@ func (a *admission) Admit(_ context.Context, call keystore.SetAdmission_admit) e
 	if err != nil {
 		return err
 	}
-	res, err := call.AllocResults()
-	if err != nil {
-		return err
-	}
-	return convert.Refuse(res.NewRefusal, a.keys.admit(a.role, message, proof))
+	return convert.Answer(call.AllocResults, a.keys.admit(a.role, message, proof))
 }
 
 // TakeRoots moves on to the roots of a set. Without a root they are not for this device.
@@ -113,15 +109,11 @@ func (a *admission) TakeRoots(_ context.Context, call keystore.SetAdmission_take
 	if err != nil {
 		return err
 	}
-	res, err := call.AllocResults()
-	if err != nil {
-		return err
-	}
 	if a.keys.now.Load().root == nil {
 		return nil
 	}
 	_, _, err = a.keys.update(raw, nil, sets, logclient.Caller{})
-	return convert.Refuse(res.NewRefusal, err)
+	return convert.Answer(call.AllocResults, err)
 }
 
 // Update moves on to these roots.

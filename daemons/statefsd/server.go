@@ -3,7 +3,6 @@ package statefsd
 import (
 	"context"
 
-	"nexus/capnpgen/keystore"
 	"nexus/capnpgen/statefs"
 	"nexus/daemons/convert"
 	store "nexus/libupdates/statefs"
@@ -80,8 +79,7 @@ func (s *server) Put(_ context.Context, call statefs.StateFs_put) error {
 	}
 	err = s.keys.Put(key, value)
 	s.report()
-	res, allocErr := call.AllocResults()
-	return answer(res.NewRefusal, err, allocErr)
+	return convert.Answer(call.AllocResults, err)
 }
 
 // Delete removes a key.
@@ -91,23 +89,11 @@ func (s *server) Delete(_ context.Context, call statefs.StateFs_delete) error {
 	if err != nil {
 		return err
 	}
-	err = s.keys.Delete(key)
-	res, allocErr := call.AllocResults()
-	return answer(res.NewRefusal, err, allocErr)
+	return convert.Answer(call.AllocResults, s.keys.Delete(key))
 }
 
 // Sync makes all changes durable.
 func (s *server) Sync(_ context.Context, call statefs.StateFs_sync) error {
 	call.Go()
-	err := s.keys.Sync()
-	res, allocErr := call.AllocResults()
-	return answer(res.NewRefusal, err, allocErr)
-}
-
-// answer completes a call whose only result is a refusal, if any.
-func answer(refusal func() (keystore.Refusal, error), err, allocErr error) error {
-	if err == nil || allocErr != nil {
-		return allocErr
-	}
-	return convert.Refuse(refusal, err)
+	return convert.Answer(call.AllocResults, s.keys.Sync())
 }

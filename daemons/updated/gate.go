@@ -97,7 +97,7 @@ func (g *gateServer) HealthOk(_ context.Context, call update.HealthGate_healthOk
 // WatchOver ends the watch over a set that has held.
 func (g *gateServer) WatchOver(_ context.Context, call update.HealthGate_watchOver) error {
 	call.Go()
-	return answer(call.AllocResults, g.trial.EndWatch(call.Args().Boot()))
+	return convert.Answer(call.AllocResults, g.trial.EndWatch(call.Args().Boot()))
 }
 
 // BootEnds notes that the end of this boot was ordered.

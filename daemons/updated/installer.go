@@ -115,7 +115,7 @@ func (s *installerServer) Uninstall(ctx context.Context, call update.AppInstalle
 		return err
 	}
 	if list.Len() > apps.MaxBundles {
-		return answer(call.AllocResults, refusal.New(refusal.UnknownApp, "%d names are over the %d of a package",
+		return convert.Answer(call.AllocResults, refusal.New(refusal.UnknownApp, "%d names are over the %d of a package",
 			list.Len(), apps.MaxBundles))
 	}
 	names, err := vat.Texts(list)
@@ -129,7 +129,7 @@ func (s *installerServer) Uninstall(ctx context.Context, call update.AppInstalle
 	if err == nil {
 		s.packages.awaitGone(ctx)
 	}
-	return answer(call.AllocResults, err)
+	return convert.Answer(call.AllocResults, err)
 }
 
 // mayUninstall refuses what is out of the scope.

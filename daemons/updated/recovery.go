@@ -7,7 +7,6 @@ import (
 
 	"nexus/capnpgen/update"
 	"nexus/daemons/convert"
-	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
 	"nexus/libupdates/updater"
 )
@@ -22,22 +21,17 @@ type recoveryServer struct {
 // Rollback goes back.
 func (s *recoveryServer) Rollback(ctx context.Context, call update.UpdateRecovery_rollback) error {
 	call.Go()
-	return answer(call.AllocResults, s.recovery.Rollback(updater.As(ctx, s.by)))
+	return convert.Answer(call.AllocResults, s.recovery.Rollback(updater.As(ctx, s.by)))
 }
 
 // ClearQuarantine lets a set be tried again.
 func (s *recoveryServer) ClearQuarantine(ctx context.Context, call update.UpdateRecovery_clearQuarantine) error {
 	call.Go()
-	raw, err := call.Args().IndexSha256()
+	digest, err := digestIn(call.Args().IndexSha256())
 	if err != nil {
-		return err
+		return fmt.Errorf("cannot clear quarantine: %w", err)
 	}
-	var digest nxs.Digest
-	if len(raw) != len(digest) {
-		return fmt.Errorf("cannot clear quarantine: the digest is %d bytes, not %d", len(raw), len(digest))
-	}
-	copy(digest[:], raw)
-	return answer(call.AllocResults, s.recovery.ClearQuarantine(updater.As(ctx, s.by), digest))
+	return convert.Answer(call.AllocResults, s.recovery.ClearQuarantine(updater.As(ctx, s.by), digest))
 }
 
 // LowerFloor lowers the version floor.
@@ -47,7 +41,7 @@ func (s *recoveryServer) LowerFloor(ctx context.Context, call update.UpdateRecov
 	if err != nil {
 		return err
 	}
-	return answer(call.AllocResults, s.recovery.LowerFloor(updater.As(ctx, s.by), version))
+	return convert.Answer(call.AllocResults, s.recovery.LowerFloor(updater.As(ctx, s.by), version))
 }
 
 // EndStage ends the stage under way, whoever began it.

@@ -86,7 +86,7 @@ func (s *stagerServer) Held(_ context.Context, call update.UpdateStage_held) err
 func (s *stagerServer) UntilEnded(ctx context.Context, call update.UpdateStage_untilEnded) error {
 	call.Go()
 	operator := s.onBehalf(call.Args().ForOperator()).operator
-	return answer(call.AllocResults, s.engine.Staging.UntilEnded(ctx, operator))
+	return convert.Answer(call.AllocResults, s.engine.Staging.UntilEnded(ctx, operator))
 }
 
 // A sinkServer is the StageSink of one stage.

@@ -51,11 +51,11 @@ func describe(staging *updater.Staging, serial uint64, make func() (update.Stage
 // Switch puts the staged set on trial.
 func (s *stagedServer) Switch(ctx context.Context, call update.StagedSystem_switch) error {
 	call.Go()
-	return answer(call.AllocResults, s.staging.Switch(updater.As(ctx, s.by), s.serial))
+	return convert.Answer(call.AllocResults, s.staging.Switch(updater.As(ctx, s.by), s.serial))
 }
 
 // Discard drops the staged set.
 func (s *stagedServer) Discard(ctx context.Context, call update.StagedSystem_discard) error {
 	call.Go()
-	return answer(call.AllocResults, s.staging.Discard(updater.As(ctx, s.by), s.serial))
+	return convert.Answer(call.AllocResults, s.staging.Discard(updater.As(ctx, s.by), s.serial))
 }

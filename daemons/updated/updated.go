@@ -5,7 +5,6 @@ import (
 
 	"capnproto.org/go/capnp/v3"
 
-	"nexus/capnpgen/keystore"
 	"nexus/capnpgen/update"
 	"nexus/daemons/convert"
 	"nexus/daemons/logclient"
@@ -65,15 +64,4 @@ func (s *updatedServer) Staged(_ context.Context, call update.Updated_staged) er
 		return convert.Refuse(res.NewRefusal, err)
 	}
 	return res.SetSystem(s.sender.stagedSystem(serial))
-}
-
-// answer puts the outcome of a call whose only result is its refusal into its results.
-func answer[R interface {
-	NewRefusal() (keystore.Refusal, error)
-}](alloc func() (R, error), err error) error {
-	res, allocErr := alloc()
-	if err == nil || allocErr != nil {
-		return allocErr
-	}
-	return convert.Refuse(res.NewRefusal, err)
 }
