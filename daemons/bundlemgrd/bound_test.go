@@ -101,17 +101,7 @@ func TestTheLargestPublicationFits(t *testing.T) {
 // countOfApps returns how many bundles the packages have, as a client sees them.
 func (v *device) countOfApps() (count int) {
 	v.t.Helper()
-	answer, release := v.manager.List(v.t.Context(), nil)
-	defer release()
-	res, err := answer.Struct()
-	if err != nil {
-		v.t.Fatal(err)
-	}
-	m, err := res.Publication()
-	if err != nil {
-		v.t.Fatal(err)
-	}
-	all, err := m.Apps()
+	all, err := v.published().Apps()
 	if err != nil {
 		v.t.Fatal(err)
 	}

@@ -26,6 +26,7 @@ import (
 	"nexus/libupdates/durable"
 	"nexus/libupdates/nxb"
 	"nexus/libupdates/nxs"
+	"nexus/libupdates/refusal"
 	"nexus/libupdates/slots"
 	"nexus/libupdates/trust"
 	"nexus/libupdates/updatestest"
@@ -147,19 +148,8 @@ func (v *device) publish(slot bootctl.Slot, digest nxs.Digest, boot uint64) (rea
 			return p.SetIndexSha256(convert.Digest(digest))
 		})
 	defer release()
-	res, err := answer.Struct()
-	if err != nil {
-		v.t.Fatalf("cannot publish: %v", err)
-	}
-	refused, err := res.Refusal()
-	if err != nil {
-		v.t.Fatal(err)
-	}
-	reason, err = refused.Reason()
-	if err != nil {
-		v.t.Fatal(err)
-	}
-	return reason
+	_, err := convert.Outcome(answer.Struct())
+	return string(refusal.Of(err))
 }
 
 func (v *device) mustPublish(slot bootctl.Slot, digest nxs.Digest, boot uint64) {
@@ -180,19 +170,8 @@ func (v *device) check(slot bootctl.Slot, digest nxs.Digest) (reason string) {
 		return p.SetIndexSha256(convert.Digest(digest))
 	})
 	defer release()
-	res, err := answer.Struct()
-	if err != nil {
-		v.t.Fatalf("cannot check: %v", err)
-	}
-	refused, err := res.Refusal()
-	if err != nil {
-		v.t.Fatal(err)
-	}
-	reason, err = refused.Reason()
-	if err != nil {
-		v.t.Fatal(err)
-	}
-	return reason
+	_, err := convert.Outcome(answer.Struct())
+	return string(refusal.Of(err))
 }
 
 // A view is a publication as a client sees it.
@@ -228,11 +207,11 @@ func viewOf(t *testing.T, m bundle.Publication) view {
 	return w
 }
 
-// list returns the current publication as a client sees it.
-func (v *device) list() view {
+// published returns the current publication as a client gets it.
+func (v *device) published() bundle.Publication {
 	v.t.Helper()
 	answer, release := v.manager.List(v.t.Context(), nil)
-	defer release()
+	v.t.Cleanup(release)
 	res, err := answer.Struct()
 	if err != nil {
 		v.t.Fatal(err)
@@ -241,7 +220,13 @@ func (v *device) list() view {
 	if err != nil {
 		v.t.Fatal(err)
 	}
-	return viewOf(v.t, m)
+	return m
+}
+
+// list returns the current publication as a client sees it.
+func (v *device) list() view {
+	v.t.Helper()
+	return viewOf(v.t, v.published())
 }
 
 // open opens a payload or a manifest, which the caller releases.
