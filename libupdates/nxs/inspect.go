@@ -23,18 +23,17 @@ type Inspection struct {
 // reasons. Only a wrong signature is reported instead of refused. Canceling the context ends it early.
 func Inspect(ctx context.Context, file io.ReaderAt, size int64, limits Limits) (*Inspection, error) {
 	found := &Inspection{}
-	head, manifests, err := VerifyFile(ctx, file, size, limits,
-		func(message, signature []byte) (trust.PublicKey, error) {
-			claimed, err := ParseIndex(message)
-			if err != nil {
-				return trust.PublicKey{}, err
-			}
-			found.SignatureValid = claimed.Publisher.Signed(message, signature)
-			return claimed.Publisher, nil
-		})
+	head, manifests, err := VerifyFile(ctx, file, size, limits, found.claim)
 	if err != nil {
 		return nil, err
 	}
 	found.Head, found.Manifests = *head, manifests
 	return found, nil
+}
+
+// claim takes the key that an index names for its publisher's, whoever made the signature.
+func (i *Inspection) claim(message, signature []byte) (trust.PublicKey, error) {
+	claimed, err := ParseIndex(message)
+	i.SignatureValid = err == nil && claimed.Publisher.Signed(message, signature)
+	return claimed.Publisher, err
 }

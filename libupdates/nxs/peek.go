@@ -3,19 +3,13 @@ package nxs
 import (
 	"errors"
 	"io"
-
-	"nexus/libupdates/trust"
 )
 
 // Peek returns what an archive, a set or a delta, says about itself and skips its payloads, for an operator who is
 // about to send it. It checks less than Inspect does; devices never call it.
 func Peek(file io.ReaderAt, size int64, limits Limits) (*Inspection, error) {
 	found := &Inspection{}
-	f := NewFile(file, size, limits, func(message, signature []byte) (trust.PublicKey, error) {
-		claimed, err := ParseIndex(message)
-		found.SignatureValid = err == nil && claimed.Publisher.Signed(message, signature)
-		return claimed.Publisher, err
-	})
+	f := NewFile(file, size, limits, found.claim)
 	head, d, err := f.OpenAny()
 	if err != nil {
 		return nil, err

@@ -144,16 +144,7 @@ func (s stored) manifest(entry nxs.Entry) (nxb.Manifest, error) {
 	if nxs.Sum(raw) != entry.ManifestSHA256 {
 		return nxb.Manifest{}, refusal.New(refusal.DigestMismatch, "digest mismatch in %s", name)
 	}
-	manifest, err := nxb.ParseManifest(raw)
-	switch {
-	case err != nil:
-		return nxb.Manifest{}, fmt.Errorf("%s: %w", name, err)
-	case manifest.Name != entry.Name:
-		return nxb.Manifest{}, refusal.New(refusal.NameMismatch, "name mismatch in %s", name)
-	case manifest.Version != entry.Version:
-		return nxb.Manifest{}, refusal.New(refusal.VersionMismatch, "version mismatch in %s", name)
-	}
-	return manifest, nil
+	return nxs.CheckManifest(entry, raw)
 }
 
 // openPayload opens a payload and checks its size.
