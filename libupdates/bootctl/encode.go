@@ -57,7 +57,7 @@ func (w *writer) root(r Record, stored bootrecord.BootRecord) bootrecord.BootRec
 	root.SetStaged(bootrecord.Slot_none) // what older versions know by this name is in no slot
 	root.SetBoot(r.Boot)
 	root.SetStageSerial(r.StageSerial)
-	w.text(r.Floor, root.SetVersionFloor)
+	w.fail(root.SetVersionFloor(r.Floor))
 
 	slotA, _ := stored.SlotA()
 	slotB, _ := stored.SlotB()

@@ -39,11 +39,6 @@ func widest(x, y capnp.ObjectSize) capnp.ObjectSize {
 	return capnp.ObjectSize{DataSize: max(x.DataSize, y.DataSize), PointerCount: max(x.PointerCount, y.PointerCount)}
 }
 
-// text sets a text that most records lack; an empty one is null, as in a message of a version that did not know it.
-func (w *writer) text(value string, set func(string) error) {
-	w.fail(set(value))
-}
-
 func (w *writer) content(c Content, stored bootrecord.SlotContent) bootrecord.SlotContent {
 	if (&reader{}).digest(stored.IndexSha256()) != c.Digest {
 		stored = bootrecord.SlotContent{}
@@ -57,8 +52,8 @@ func (w *writer) content(c Content, stored bootrecord.SlotContent) bootrecord.Sl
 	w.fail(s.SetIndexSha256(bytesOf(c.Digest)))
 	w.fail(s.SetSystemVersion(c.Version))
 	s.SetGood(c.Good)
-	w.text(c.Floor, s.SetVersionFloor)
-	w.text(string(c.Damage), s.SetDamage)
+	w.fail(s.SetVersionFloor(c.Floor))
+	w.fail(s.SetDamage(string(c.Damage)))
 	return s
 }
 
@@ -118,7 +113,7 @@ func (w *writer) history(values []Event, stored bootrecord.Event_List) bootrecor
 		w.fail(s.SetReason(string(e.Reason)))
 		s.SetBoot(e.Boot)
 		s.SetUnixMs(e.UnixMs)
-		w.text(e.Detail, s.SetDetail)
+		w.fail(s.SetDetail(e.Detail))
 	}
 	return writeList(w, values, stored, bootrecord.NewEvent_List, (&reader{}).event, set)
 }

@@ -9,9 +9,9 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// MaxMake is the largest payload between which Make makes patches, in bytes. It is a bound of its memory, not of the
+// maxMake is the largest payload between which Make makes patches, in bytes. It is a bound of its memory, not of the
 // format.
-const MaxMake = 1 << 30
+const maxMake = 1 << 30
 
 // A Patch says what who applies a patch has to know of it from a source that is trusted.
 type Patch struct {
@@ -23,9 +23,9 @@ type Patch struct {
 // be empty; then the patch is the new file, compressed.
 func Make(w io.Writer, before io.ReaderAt, oldSize int64, after io.ReaderAt, newSize int64) (Patch, error) {
 	p := Patch{OldSize: oldSize, NewSize: newSize}
-	if oldSize > MaxMake || newSize > MaxMake {
+	if oldSize > maxMake || newSize > maxMake {
 		return p, refusal.New(refusal.PayloadTooLarge, "no patches are made for payloads of more than %d bytes",
-			MaxMake)
+			maxMake)
 	}
 	m, err := newMaker(before, oldSize, after, newSize)
 	if err != nil {

@@ -53,7 +53,7 @@ func (k Kind) Prefix() string { return kinds[k-1].prefix }
 func (p Power) String() string {
 	switch p.Kind {
 	case State:
-		return State.Prefix() + FormatSize(p.Size)
+		return State.Prefix() + formatSize(p.Size)
 	case Data, Device:
 		return p.Kind.Prefix() + p.Name
 	}

@@ -18,7 +18,7 @@ const (
 	gibi = 1 << 30
 )
 
-// ParseSize parses a quota: 1MiB to 16GiB, in whole MiB or GiB, in the form of FormatSize.
+// ParseSize parses a quota: 1MiB to 16GiB, in whole MiB or GiB, in the form of formatSize.
 func ParseSize(text string) (int64, error) {
 	number, unit := text, int64(0)
 	if n, ok := strings.CutSuffix(text, "MiB"); ok {
@@ -31,14 +31,14 @@ func ParseSize(text string) (int64, error) {
 	if err != nil || size < MinState || size > MaxState {
 		return 0, refusal.New(refusal.BadPower, "%q is not a size from 1MiB to 16GiB, such as 64MiB", text)
 	}
-	if form := FormatSize(size); form != text {
+	if form := formatSize(size); form != text {
 		return 0, refusal.New(refusal.BadPower, "%q has to be written as %s", text, form)
 	}
 	return size, nil
 }
 
-// FormatSize returns the one text that ParseSize accepts for a size.
-func FormatSize(size int64) string {
+// formatSize returns the one text that ParseSize accepts for a size.
+func formatSize(size int64) string {
 	if size%gibi == 0 {
 		return strconv.FormatInt(size/gibi, 10) + "GiB"
 	}

@@ -27,8 +27,8 @@ func matches(pattern, name string) bool {
 	return pattern == name
 }
 
-// Covers reports whether the grant is for this name.
-func (g Grant) Covers(name string) bool {
+// covers reports whether the grant is for this name.
+func (g Grant) covers(name string) bool {
 	for _, pattern := range g.Names {
 		if matches(pattern, name) {
 			return true

@@ -131,7 +131,7 @@ func (s State) Admit(v Verdict, c Claim, clock Clock) error {
 		return refusal.New(refusal.Expired, "the grant by which its publisher signs has expired")
 	}
 	for _, n := range c.Names {
-		if !slices.ContainsFunc(valid, func(g Grant) bool { return g.Covers(n.Name) }) {
+		if !slices.ContainsFunc(valid, func(g Grant) bool { return g.covers(n.Name) }) {
 			return refusal.New(refusal.OutOfScope, "its publisher may not sign for the %s %s", part, n.Name)
 		}
 	}
