@@ -258,22 +258,18 @@ func TestDecodeRefusesNonsense(t *testing.T) {
 		{"digest is zero", refusal.IO, func(r bootrecord.BootRecord) error { return slotB(r, make([]byte, 32), "") }},
 		{"version without a set", refusal.IO, func(r bootrecord.BootRecord) error { return slotB(r, nil, "1.0.0") }},
 		{"version too long", refusal.IO, func(r bootrecord.BootRecord) error {
-			return slotB(r, digest,
-				string(make([]byte, 65)))
+			return slotB(r, digest, string(make([]byte, 65)))
 		}},
 		{"quarantine too long", refusal.IO, func(r bootrecord.BootRecord) error {
-			_,
-				err := r.NewQuarantine(65)
+			_, err := r.NewQuarantine(65)
 			return err
 		}},
 		{"quarantine of nothing", refusal.IO, func(r bootrecord.BootRecord) error {
-			_,
-				err := r.NewQuarantine(1)
+			_, err := r.NewQuarantine(1)
 			return err
 		}},
 		{"history too long", refusal.IO, func(r bootrecord.BootRecord) error {
-			_,
-				err := r.NewHistory(65)
+			_, err := r.NewHistory(65)
 			return err
 		}},
 		{"list that claims to be endless", refusal.IO, func(r bootrecord.BootRecord) error {

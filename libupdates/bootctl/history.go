@@ -60,7 +60,7 @@ func (r Record) At(unixMs int64) Record {
 }
 
 // append adds an event. The oldest one is dropped to make room, but never the beginning of the current attempt: see
-// begun.
+// Begun.
 func (r *draft) append(e Event) {
 	for len(r.History) >= MaxHistory {
 		oldest := 0
@@ -73,7 +73,7 @@ func (r *draft) append(e Event) {
 	r.History = append(r.History, e)
 }
 
-// begun reports whether the attempt numbered Boot was begun. A switch, a failed try or a rollback draws a number that
+// Begun reports whether the attempt numbered Boot was begun. A switch, a failed try or a rollback draws a number that
 // no attempt has begun, and a verdict about such a number must not count: nothing of that slot has run yet.
 func (r Record) Begun() bool { return slices.ContainsFunc(r.History, r.begins) }
 

@@ -84,8 +84,7 @@ func (a *applier) begin(old io.ReaderAt) (Link, error) {
 		r.number(MaxSize, "the size of the new payload")
 	if r.err == nil && (oldSize != a.OldSize || newSize != a.NewSize) {
 		return Link{}, refusal.New(refusal.SizeMismatch, "the patch is from %d to %d bytes, want from %d to %d",
-			oldSize,
-			newSize, a.OldSize, a.NewSize)
+			oldSize, newSize, a.OldSize, a.NewSize)
 	}
 	raw := a.unpacker.part(r, a.literals, maxControl, "the control part")
 	r.end("the control part")

@@ -38,8 +38,7 @@ func ParseManifest(raw []byte) (Manifest, error) {
 			schemaVersion)
 	}
 	err = message.Pointers(capnp.Struct(root), message.ToText, message.ToText, message.ToList, message.ToList,
-		message.ToText,
-		message.ToData, message.ToData, message.ToData, message.ToList, message.ToList)
+		message.ToText, message.ToData, message.ToData, message.ToData, message.ToList, message.ToList)
 	if err != nil {
 		return Manifest{}, bad(err)
 	}

@@ -108,8 +108,7 @@ func (d *DeltaReader) readSignature() ([]byte, error) {
 	switch {
 	case errors.Is(err, errEnd), err == nil && h.name != DeltaSignatureName:
 		return nil, refusal.New(refusal.Unsigned, "the delta is not signed: there is no %s after %s",
-			DeltaSignatureName,
-			DeltaName)
+			DeltaSignatureName, DeltaName)
 	case err != nil:
 		return nil, err
 	case h.size != SignatureSize:

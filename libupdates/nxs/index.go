@@ -231,8 +231,7 @@ func readEntry(m systemset.BundleEntry) (Entry, error) {
 	}
 	if m.PayloadSize() > MaxPolicy {
 		return e, refusal.New(refusal.PayloadTooLarge, "payload of %s is %d bytes, over the limit of the format",
-			e.Name,
-			m.PayloadSize())
+			e.Name, m.PayloadSize())
 	}
 	e.PayloadSize = int64(m.PayloadSize())
 	manifest, err := m.ManifestSha256()

@@ -29,8 +29,7 @@ func FaultOf(err error) (Fault, refusal.Reason) {
 	}
 	switch reason {
 	case refusal.Damaged, refusal.DigestMismatch, refusal.SizeMismatch, refusal.MissingEntry, refusal.BadEntryType,
-		refusal.UnreadableEntry,
-		refusal.SlotMismatch, refusal.BadSignatures, refusal.TooManySignatures:
+		refusal.UnreadableEntry, refusal.SlotMismatch, refusal.BadSignatures, refusal.TooManySignatures:
 		return Medium, reason
 	case refusal.IO, refusal.InvalidSignature, refusal.UntrustedPublisher, refusal.PublisherMismatch, refusal.NoSpace,
 		refusal.ThresholdNotMet, refusal.KeyRevoked, refusal.SetRevoked,

@@ -121,22 +121,19 @@ func TestWhatIsKeptIsDropped(t *testing.T) {
 	head := bytes.Index(raw, payload)
 	for name, do := range map[string]func(*slots.Store) error{
 		"another set": func(s *slots.Store) error {
-			_,
-				err := resume(t, s, archive(t, "1.1.0"), nil, 1<<20)
+			_, err := resume(t, s, archive(t, "1.1.0"), nil, 1<<20)
 			return err
 		},
 		"no resume": func(s *slots.Store) error { _, err := stage(s, bootctl.B, raw); return err },
 		"a file":    func(s *slots.Store) error { _, err := stageFile(s, bootctl.B, raw); return err },
 		"what is there": func(s *slots.Store) error {
-			_,
-				err := stage(s, bootctl.B, archive(t, "1.0.0"))
+			_, err := stage(s, bootctl.B, archive(t, "1.0.0"))
 			return err
 		},
 		"nobody wants it":  func(s *slots.Store) error { return s.Forget() },
 		"another's damage": func(s *slots.Store) error { return wantRefused(t, s, damaged(raw, head+5)) },
 		"resumed and broken": func(s *slots.Store) error {
-			return wantResumeRefused(t, s, damaged(raw, head+5),
-				payload)
+			return wantResumeRefused(t, s, damaged(raw, head+5), payload)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 )
 
 // The copies are where the encoded record is kept. One that outlives the boot is stored twice, so that either copy may
-// be damaged, and then for this boot.
+// be damaged, and once more for this boot.
 type copies struct {
 	cell *durable.Cell
 	boot *durable.Cell // for this boot; nil where the record does not outlive it

@@ -93,7 +93,7 @@ func (f *faults) count(verb, name string) error {
 	return nil
 }
 
-// failsOn reports whether a change fails because an earlier one dif.
+// failsOn reports whether a change fails because an earlier one did.
 func (f *faults) failsOn(verb string) bool {
 	if !f.failLong || len(f.ops) < f.failAt || !changes(verb) {
 		return false
