@@ -292,8 +292,11 @@ func DiskUse(dir *os.File, name string) (uint64, error) {
 
 // below returns what is used below a folder; what is gone or closed counts nothing.
 func below(at int, name string, depth int) (size uint64) {
+	if depth > maxClone {
+		return 0
+	}
 	dir, err := unix.Openat(at, name, folderFlags|unix.O_NOFOLLOW, 0)
-	if err != nil || depth > maxClone {
+	if err != nil {
 		return 0
 	}
 	defer unix.Close(dir)

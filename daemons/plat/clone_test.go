@@ -93,6 +93,33 @@ func TestClone(t *testing.T) {
 	}
 }
 
+// A tree that is deeper than one looks costs no descriptor, however often its use is asked for.
+func TestDiskUseClosesWhatItOpens(t *testing.T) {
+	base := updatestest.TempDir(t)
+	if err := os.MkdirAll(filepath.Join(base, "deep", strings.Repeat("d/", 300)), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	dir := folder(t, base)
+	before := openFiles(t)
+	for range 10 {
+		if _, err := plat.DiskUse(dir, "deep"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if after := openFiles(t); after >= before+10 {
+		t.Errorf("%d descriptors are open, and %d were before", after, before)
+	}
+}
+
+func openFiles(t *testing.T) int {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(entries)
+}
+
 // BenchmarkSnapshot copies 64 MiB of state, as the image that it is where the quota holds and as 64 files, beside cp -a
 // and sync of the same. NEXUS_BENCH_DIR says on which file system.
 func BenchmarkSnapshot(b *testing.B) {
