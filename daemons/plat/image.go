@@ -1,6 +1,7 @@
 package plat
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -224,10 +225,13 @@ const (
 
 // WhileQuiet does something with an image that may be mounted at a folder: it is unmounted before, or, where somebody
 // still uses it, kept from changing meanwhile.
-func WhileQuiet(target string, do func() error) error {
-	err := unix.Unmount(target, unix.UMOUNT_NOFOLLOW)
-	if err != unix.EBUSY {
+func WhileQuiet(target string, do func() error) (err error) {
+	switch err := unix.Unmount(target, unix.UMOUNT_NOFOLLOW); err {
+	case nil, unix.EINVAL, unix.ENOENT: // the latter two: nothing is mounted there
 		return do()
+	case unix.EBUSY:
+	default:
+		return fmt.Errorf("cannot unmount %s: %w", target, err)
 	}
 	dir, err := OpenFolder(target)
 	if err != nil {
@@ -237,7 +241,11 @@ func WhileQuiet(target string, do func() error) error {
 	if err := unix.IoctlSetInt(int(dir.Fd()), fiFreeze, 0); err != nil {
 		return fmt.Errorf("cannot keep state at %s from changing: %w", target, err)
 	}
-	defer unix.IoctlSetInt(int(dir.Fd()), fiThaw, 0)
+	defer func() {
+		if thawErr := unix.IoctlSetInt(int(dir.Fd()), fiThaw, 0); thawErr != nil {
+			err = errors.Join(err, fmt.Errorf("cannot let state at %s change again: %w", target, thawErr))
+		}
+	}()
 	return do()
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -139,5 +140,16 @@ func TestCopyOfAnImage(t *testing.T) {
 		if got, err := os.ReadFile(filepath.Join(at, "file")); string(got) != want {
 			t.Errorf("%s holds %q, %v, want %q", at, got, err, want)
 		}
+	}
+}
+
+// Nothing is copied of what may change meanwhile.
+func TestNothingIsDoneWithAnImageThatStays(t *testing.T) {
+	err := plat.WhileQuiet(strings.Repeat("x", syscall.PathMax), func() error {
+		t.Error("it may still be mounted")
+		return nil
+	})
+	if !errors.Is(err, syscall.ENAMETOOLONG) {
+		t.Errorf("got %v", err)
 	}
 }
