@@ -65,7 +65,7 @@ func (r PathRule) String() string { return r.Path + " (" + r.Access.String() + "
 
 // A Measure is one thing that confines a process, or would where the machine could.
 type Measure struct {
-	Name   string // as in MeasureNames
+	Name   string // one of those below
 	On     bool
 	Detail string // how, or why not
 }
@@ -89,14 +89,6 @@ const (
 	MeasureLimits       = "limits"       // memory and descriptors of each process
 	MeasureGroup        = "group"        // memory and processes of all that a bundle runs (control groups)
 )
-
-// MeasureNames lists all measures, in the order in which they are put on.
-func MeasureNames() []string {
-	return []string{
-		MeasureNetwork, MeasureUser, MeasureCapabilities, MeasurePrivileges, MeasurePaths, MeasureSignals, MeasureCalls,
-		MeasureLimits, MeasureGroup,
-	}
-}
 
 // Measured is a Process that knows how it is confined.
 type Measured interface {

@@ -7,9 +7,9 @@ import (
 	"path/filepath"
 )
 
-// LoaderRules let a dynamic program start, if this machine has a loader and libraries: it may execute the loader, and
+// loaderRules let a dynamic program start, if this machine has a loader and libraries: it may execute the loader, and
 // read, not execute, library folders. A static program needs none of them.
-func LoaderRules() []PathRule {
+func loaderRules() []PathRule {
 	var rules []PathRule
 	// the names of the ABIs of amd64, arm64 and riscv64
 	for _, pattern := range []string{"/lib/ld-*", "/lib64/ld-*", "/lib/*/ld-*"} {
@@ -41,7 +41,7 @@ func NetworkRules() []PathRule {
 // StarterRules are the rules of a process that starts payloads: their standard input, and all that they may open
 // themselves.
 func StarterRules() []PathRule {
-	return append(LoaderRules(), PathRule{os.DevNull, Read | Write})
+	return append(loaderRules(), PathRule{os.DevNull, Read | Write})
 }
 
 // PayloadConfinement is the default confinement of a bundle's program. It may use the descriptors it was given,
@@ -50,7 +50,7 @@ func StarterRules() []PathRule {
 func PayloadConfinement(user uint32, dynamic bool) Confinement {
 	c := Confinement{Calls: CallsPayload, User: user, Paths: []PathRule{{os.DevNull, Read | Write}}}
 	if dynamic {
-		c.Paths = append(c.Paths, LoaderRules()...)
+		c.Paths = append(c.Paths, loaderRules()...)
 	}
 	return c
 }
