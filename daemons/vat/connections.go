@@ -3,6 +3,7 @@ package vat
 import (
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 
 	"capnproto.org/go/capnp/v3"
@@ -47,15 +48,12 @@ func (b *Endowments) serve(a arrival, s server, options ...guard.Option) *Conn {
 func (b *Endowments) cut(link uint64) {
 	b.mu.Lock()
 	for facet, arrivals := range b.waiting {
-		kept := arrivals[:0]
-		for _, a := range arrivals {
+		b.waiting[facet] = slices.DeleteFunc(arrivals, func(a arrival) bool {
 			if a.link == link {
 				a.socket.Close()
-				continue
 			}
-			kept = append(kept, a)
-		}
-		b.waiting[facet] = kept
+			return a.link == link
+		})
 	}
 	forwarder := b.forwarder
 	b.mu.Unlock()

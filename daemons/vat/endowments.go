@@ -3,6 +3,7 @@ package vat
 import (
 	"net"
 	"os"
+	"slices"
 	"sync"
 
 	"capnproto.org/go/capnp/v3"
@@ -132,12 +133,14 @@ func (b *Endowments) ServeFiles(facet string, bootstrap func(Client) capnp.Clien
 func (b *Endowments) serveBy(facet string, s server) {
 	b.mu.Lock()
 	b.servers[facet] = s
-	early := b.waiting[facet]
-	delete(b.waiting, facet)
+	early := slices.Clone(b.waiting[facet])
 	b.mu.Unlock()
-	for _, a := range early {
+	for _, a := range early { // they go on waiting meanwhile, so that a cut finds them
 		b.serve(a, s)
 	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.waiting, facet)
 }
 
 // Use returns the daemon's holding of a facet, whether or not it has arrived yet.

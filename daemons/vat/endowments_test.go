@@ -3,6 +3,7 @@ package vat_test
 import (
 	"context"
 	"errors"
+	"net"
 	"os"
 	"path/filepath"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
 	"nexus/daemons/vat/guard"
+	"nexus/daemons/vat/vattest"
 )
 
 // limit bounds each wait in these tests.
@@ -123,6 +125,39 @@ func TestClientNameIsWhatInitdSaid(t *testing.T) {
 	serveNames(provider)
 	if got, err := whoAmI(ctx, holder.Use("TrustAnchors")); err != nil || got != "updated" {
 		t.Fatalf("got %q, %v", got, err)
+	}
+}
+
+// TestACutLinkIsNotServed cuts a link that waits for its server while that is being made. The client may be hostile and
+// keep its end.
+func TestACutLinkIsNotServed(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	provider, end := newChannel(t)
+	taken := func(err error) { // the provider has read all that was granted
+		t.Helper()
+		if err := errors.Join(err, end.Ping()); err != nil {
+			t.Fatal(err)
+		}
+		receive(t, ctx, end.Alive())
+	}
+	ours, theirs := vattest.Sockets(t)
+	file, err := theirs.(*net.UnixConn).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs.Close()
+	taken(end.GrantServe("TrustAnchors", vat.Client{Name: "client"}, 1, file))
+	file.Close()
+	provider.Serve("TrustAnchors", func(vat.Client) capnp.Client {
+		taken(end.Cut(1))
+		return capnp.Client(keystore.TrustAnchors_ServerToClient(&anchors{closed: make(chan struct{}, 1)}))
+	})
+	conn := vat.Connect(ours, capnp.Client{})
+	defer conn.Close()
+	if client, err := conn.Bootstrap(ctx); err == nil {
+		client.Release()
+		t.Error("a link that was cut is served")
 	}
 }
 
