@@ -161,6 +161,40 @@ func TestACutLinkIsNotServed(t *testing.T) {
 	}
 }
 
+// TestANewerLinkStays has the provider of a link answer only after a newer link has taken its place, and then end it.
+func TestANewerLinkStays(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	serve := func(name string) capnp.Client {
+		return capnp.Client(keystore.TrustAnchors_ServerToClient(&anchors{name: name, closed: make(chan struct{}, 1)}))
+	}
+	ours, theirs := vattest.Sockets(t)
+	older := vat.Connect(ours, capnp.Client{})
+	h := vat.NewHolding("TrustAnchors")
+	h.Renew(older)
+	newer, _ := vattest.Connect(t, serve("newer"))
+	h.Renew(newer)
+	client, err := h.Get(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Release()
+
+	late := vat.Connect(theirs, serve("older"))
+	bootstrap, err := older.Bootstrap(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bootstrap.Release()
+	late.Close()
+	receive(t, ctx, older.Done())
+	for range 100 { // the holding hears of both on goroutines of its own
+		if got, err := whoAmI(ctx, h); err != nil || got != "newer" {
+			t.Fatalf("got %q, %v", got, err)
+		}
+	}
+}
+
 func TestHoldingOutlivesItsProvider(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()

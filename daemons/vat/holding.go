@@ -18,6 +18,7 @@ type Holding struct {
 	mu      sync.Mutex
 	client  capnp.Client  // valid while the provider runs
 	conn    *Conn         // over which it came
+	newest  *Conn         // it may not have answered yet
 	revoked bool          // no client until a link is granted again
 	changed chan struct{} // closed and replaced when client changes
 	asking  chan struct{} // a token for who asks for a link
@@ -159,7 +160,7 @@ func runInstance(ctx context.Context, over <-chan struct{}, client capnp.Client,
 // Renew fills the holding from a new connection once its provider has answered, until the connection ends.
 func (h *Holding) Renew(conn *Conn) {
 	h.mu.Lock()
-	h.revoked = false
+	h.revoked, h.newest = false, conn
 	h.mu.Unlock()
 	go func() {
 		ctx, cancel := context.WithCancel(context.Background())
@@ -190,11 +191,11 @@ func (h *Holding) revoke() {
 	old.Release()
 }
 
-// set stores the client, which it takes over, and releases the previous one. A client that arrives after a revocation
-// is released at once.
+// set stores the client, which it takes over, and releases the previous one. A client that arrives after a revocation,
+// or over a connection that is not the newest, is released at once.
 func (h *Holding) set(client capnp.Client, conn *Conn) {
 	h.mu.Lock()
-	if h.revoked {
+	if h.revoked || conn != h.newest {
 		h.mu.Unlock()
 		client.Release()
 		return
