@@ -37,14 +37,14 @@ func (f *Files) Take() *os.File {
 func (f *Files) put(file *os.File) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.over {
+		file.Close()
+		return
+	}
 	if f.last != nil {
 		f.last.Close()
 	}
 	f.last = file
-	if f.over {
-		file.Close()
-		f.last = nil
-	}
 }
 
 // close closes the descriptor and accepts no more.
@@ -52,12 +52,13 @@ func (f *Files) close() {
 	if f == nil {
 		return
 	}
-	if last := f.Take(); last != nil {
-		last.Close()
-	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.over = true
+	if f.last != nil {
+		f.last.Close()
+		f.last = nil
+	}
 }
 
 // receive reads from the stream, and takes descriptors if the connection accepts them.
