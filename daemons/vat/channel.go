@@ -138,7 +138,6 @@ func fileOf(rights []byte) (*os.File, error) {
 	if err != nil || len(fds) == 0 {
 		return nil, err
 	}
-	syscall.CloseOnExec(fds[0])
 	return os.NewFile(uintptr(fds[0]), "granted"), nil
 }
 

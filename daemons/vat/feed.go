@@ -12,15 +12,15 @@ import (
 	"capnproto.org/go/capnp/v3/exc"
 )
 
-// ObserverPatience is how long an observer may take to answer one call. An observer that takes longer gets no more
+// observerPatience is how long an observer may take to answer one call. An observer that takes longer gets no more
 // calls and is released, which tells it that its subscription has ended.
-const ObserverPatience = 10 * time.Second
+const observerPatience = 10 * time.Second
 
 // A Feed keeps the observers of one client up to date.
 type Feed struct {
 	Changed *Notifier     // announces changes
 	Quota   *Quota        // of the client's observers
-	Slow    time.Duration // how long one call may take; 0: ObserverPatience
+	Slow    time.Duration // how long one call may take; 0: observerPatience
 	Over    func()        // called once the observer gets no more calls; nil: nobody wants to know
 }
 
@@ -89,7 +89,7 @@ func (f Feed) patiently(ctx context.Context, tell Tell) (more bool, err error) {
 func (f Feed) giveUp(ctx context.Context, cancel context.CancelFunc) {
 	slow := f.Slow
 	if slow == 0 {
-		slow = ObserverPatience
+		slow = observerPatience
 	}
 	for range parts {
 		select {
