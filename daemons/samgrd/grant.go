@@ -13,19 +13,23 @@ const (
 	exceptPrefix = "!"
 )
 
+// maxName bounds a name, in bytes (schema/registry.capnp). A longer one is nobody's, and is not kept.
+const maxName = 71
+
 // A grant is the set of names that one client may use. The zero value allows none.
 type grant []string
 
 // allows reports whether the name is granted.
 func (g grant) allows(name string) bool {
-	granted := slices.Contains(g, name) || strings.HasPrefix(name, bundlePrefix) && slices.Contains(g, allBundles)
+	granted := slices.Contains(g, name) ||
+		strings.HasPrefix(name, bundlePrefix) && len(name) <= maxName && slices.Contains(g, allBundles)
 	return granted && !strings.HasPrefix(name, exceptPrefix) && !slices.Contains(g, exceptPrefix+name)
 }
 
 // exceptions returns the names that the grant excludes.
 func (g grant) exceptions() (all grant) {
 	for _, name := range g {
-		if strings.HasPrefix(name, exceptPrefix) {
+		if strings.HasPrefix(name, exceptPrefix) && len(name) <= len(exceptPrefix)+maxName {
 			all = append(all, name)
 		}
 	}

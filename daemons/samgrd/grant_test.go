@@ -2,6 +2,7 @@ package samgrd
 
 import (
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -28,6 +29,8 @@ func TestGrantAllows(t *testing.T) {
 		{grant{"bundle/*", "!bundle/hello"}, "bundle/other", true},
 		{grant{"!bundle/hello", "bundle/hello"}, "bundle/hello", false},
 		{grant{"bundle/*", "!bundle/hello"}, "!bundle/hello", false},
+		{grant{"bundle/*"}, "bundle/" + strings.Repeat("x", 64), true},
+		{grant{"bundle/*"}, "bundle/" + strings.Repeat("x", 65), false},
 	} {
 		if got := c.grant.allows(c.name); got != c.want {
 			t.Errorf("%q allows %q: %t, want %t", c.grant, c.name, got, c.want)
@@ -55,11 +58,13 @@ func TestGrantNarrow(t *testing.T) {
 			[]string{"!bundle/x"}},
 		{"to all but one", grant{"bundle/*"}, []string{"bundle/*", "!bundle/x"}, []string{"!bundle/x", "bundle/*"}},
 		{"no bundles stay none", grant{"a"}, []string{"bundle/*"}, nil},
+		{"to names that nobody can have", grant{"bundle/*"},
+			[]string{"bundle/" + strings.Repeat("x", 1<<20), "!bundle/" + strings.Repeat("x", 1<<20)}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := c.grant.narrow(c.wanted)
 			if !slices.Equal(got, c.want) {
-				t.Errorf("got %q, want %q", got, c.want)
+				t.Errorf("got %.200q, want %q", got, c.want)
 			}
 			for _, name := range []string{"a", "b", "HealthGate", "bundle/x", "bundle/y"} {
 				if got.allows(name) && !c.grant.allows(name) {

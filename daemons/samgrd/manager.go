@@ -65,7 +65,10 @@ func (m *manager) Watch(_ context.Context, call registry.ServiceManager_watch) e
 		return err
 	}
 	observer := call.Args().Observer().AddRef()
-	w := &watch{directory: m.directory, name: name, observer: observer, mute: !m.grant.allows(name)}
+	w := &watch{directory: m.directory, observer: observer}
+	if m.grant.allows(name) {
+		w.name = name
+	}
 	subscription, err := vat.Feed{Changed: m.directory.changed, Quota: m.watches}.Follow(capnp.Client(observer), w.tell)
 	if err != nil {
 		return err

@@ -13,17 +13,13 @@ const maxWatches = 64
 // A watch keeps one observer up to date on one name.
 type watch struct {
 	directory *directory
-	name      string
+	name      string // empty: it is not granted, and nobody has that name
 	observer  registry.NameObserver
-	mute      bool // the name is not granted: never call the observer
 	told      ticket
 }
 
 // tell sends the observer the service registered under the name, unless it has it already.
 func (w *watch) tell(ctx context.Context) (more bool, err error) {
-	if w.mute {
-		return false, nil
-	}
 	service, issued, found := w.directory.get(w.name)
 	if !found {
 		return false, nil

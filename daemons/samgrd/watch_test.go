@@ -2,6 +2,8 @@ package samgrd_test
 
 import (
 	"context"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -91,6 +93,26 @@ func TestWatchTellsOfEachLife(t *testing.T) {
 		if got := receive(t, o.heard); got != "second life" {
 			t.Errorf("heard %q, want the second instance", got)
 		}
+	}
+}
+
+// TestWatchesOfLongNamesKeepNothing has a client watch all that it may, each time a name of a mebibyte.
+func TestWatchesOfLongNamesKeepNothing(t *testing.T) {
+	d := start(t)
+	manager := registry.ServiceManager(d.Client("ServiceManager", "execd", "bundle/*"))
+	inUse := func() uint64 {
+		runtime.GC()
+		runtime.GC() // what a pool holds goes with the second
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := inUse()
+	for range 64 {
+		defer watch(t, manager, "bundle/"+strings.Repeat("x", 1<<20), newObserver())()
+	}
+	if after := inUse(); after > before+32<<20 {
+		t.Errorf("64 watches keep %d MiB", (after-before)>>20)
 	}
 }
 
