@@ -10,8 +10,9 @@ import (
 
 // Bounds of a filter.
 const (
-	maxAnswer = 512 // records in one answer (schema/journal.capnp)
-	maxKinds  = 16  // kinds that a filter may list
+	maxAnswer = 512                         // records in one answer (schema/journal.capnp)
+	maxKinds  = 16                          // kinds that a filter may list
+	maxNames  = int(journal.MaxRecordBytes) // bytes of its sender and scope, which a follower keeps
 )
 
 // A filter says which records: journal.Filter as a value. The zero value of each field means any.
@@ -37,6 +38,10 @@ func readFilter(m journal.Filter, now time.Time) (filter, error) {
 	scope, err := m.Scope()
 	if err != nil {
 		return filter{}, err
+	}
+	if n := len(sender) + len(scope); n > maxNames {
+		return filter{}, fmt.Errorf("cannot read filter: a sender and a scope of %d bytes are over the limit of %d", n,
+			maxNames)
 	}
 	kinds, err := readKinds(m)
 	if err != nil {

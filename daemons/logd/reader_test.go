@@ -1,6 +1,7 @@
 package logd_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -63,19 +64,28 @@ func TestQueryFilters(t *testing.T) {
 	}
 }
 
-func TestTooManyKindsAreRefused(t *testing.T) {
-	r := start(t)
-	answer, release := r.journal().Query(t.Context(), func(p journal.Journal_query_Params) error {
-		f, err := p.NewFilter()
-		if err != nil {
+func TestFiltersAreBounded(t *testing.T) {
+	j := start(t).journal()
+	for want, set := range map[string]func(journal.Filter) error{
+		"17 kinds are over the 16": func(f journal.Filter) error {
+			_, err := f.NewKinds(17)
 			return err
-		}
-		_, err = f.NewKinds(17)
-		return err
-	})
-	defer release()
-	_, err := answer.Struct()
-	wantError(t, err, "17 kinds are over the 16")
+		},
+		"a sender and a scope of 4097 bytes": func(f journal.Filter) error {
+			return errors.Join(f.SetSender("x"), f.SetScope(strings.Repeat("x", 4096)))
+		},
+	} {
+		answer, release := j.Query(t.Context(), func(p journal.Journal_query_Params) error {
+			f, err := p.NewFilter()
+			if err != nil {
+				return err
+			}
+			return set(f)
+		})
+		_, err := answer.Struct()
+		release()
+		wantError(t, err, want)
+	}
 }
 
 // An answer of the most and the largest records passes the bound of a message.
