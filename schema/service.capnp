@@ -30,9 +30,9 @@ interface Service {
   # The version of the running program, SemVer. It must be the one in the manifest.
 
   health @1 () -> (health :Health, detail :Text);
-  # Whether it can do its work at present, or not. `detail`: one line for people. Called as long as the service runs,
-  # about once a second after it was healthy for the first time, and one call at a time. If there is no answer for ten
-  # seconds, the service counts as unhealthy until it answers.
+  # Whether it can do its work at present, or not. `detail`: one line for people, of which 256 bytes are kept. Called
+  # as long as the service runs, about once a second after it was healthy for the first time, and one call at a time. If
+  # there is no answer for ten seconds, the service counts as unhealthy until it answers.
 }
 
 enum Health {
