@@ -168,6 +168,7 @@ func (s *service) offer(ctx context.Context, p *program, client servicecap.Servi
 // say records the state of a running service. One that was healthy earlier in this run and no longer is has lapsed.
 // Once ctx has ended, so has the run, and its exit status says more.
 func (s *service) say(ctx context.Context, native bool, state health.State, detail string) {
+	detail = cut(detail, maxAnswer) // it may be an exception of the program's
 	s.sup.mu.Lock()
 	news := s.State != state || s.Detail != detail || s.Native != native
 	s.sup.mu.Unlock()
@@ -208,6 +209,9 @@ func (s *service) unanswered(ctx context.Context, p *program, cause error) {
 	case <-ctx.Done():
 	}
 }
+
+// maxAnswer bounds a text in a service's answer, in bytes. A version is shorter (nxb.MaxVersion).
+const maxAnswer = 256
 
 // An answer is a service's reply to a health check, and what it means.
 type answer struct {
@@ -256,7 +260,8 @@ func askVersion(ctx context.Context, client servicecap.Service) (string, error) 
 	if err != nil {
 		return "", err
 	}
-	return res.Version()
+	version, err := res.Version()
+	return cut(version, maxAnswer), err
 }
 
 // askHealth asks a program for its health. With any other version than the expected one it is unhealthy, whatever it
@@ -270,9 +275,9 @@ func askHealth(ctx context.Context, client servicecap.Service, version, want str
 	}
 	detail, err := res.Detail()
 	if version != want {
-		detail = fmt.Sprintf("it answers as version %q", version)
+		detail = fmt.Sprintf("it answers as version %.64q", version)
 	}
-	return answer{version, health.NativeState(answerOf(res.Health()), version, want), detail}, err
+	return answer{version, health.NativeState(answerOf(res.Health()), version, want), cut(detail, maxAnswer)}, err
 }
 
 // answerOf converts an answer of the schema to the domain's. One that the schema does not define counts as no answer.

@@ -21,15 +21,16 @@ const (
 // itself refused or saw, and what the program wrote about it.
 type refusals struct {
 	mu    sync.Mutex
-	names []string // looked up and not granted, in the order of their first time
+	lines []string // of names that were looked up and not granted, in the order of their first time
 }
 
 // name records a name that the program looked up and does not have.
 func (r *refusals) name(name string) {
+	line := cut("looked up "+quote(name)+" and was not given it: "+grantOf(name), maxRefusedLine)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.names) < maxRefused && !slices.Contains(r.names, name) {
-		r.names = append(r.names, name)
+	if len(r.lines) < maxRefused && !slices.Contains(r.lines, line) {
+		r.lines = append(r.lines, line)
 	}
 }
 
@@ -41,19 +42,14 @@ func (r *refusals) told(output []string, exit plat.Exit) []string {
 		lines = append(lines, "killed for a system call of another numbering, such as the 32-bit one: nothing grants those")
 	}
 	r.mu.Lock()
-	for _, name := range r.names {
-		lines = append(lines, "looked up "+quote(name)+" and was not given it: "+grantOf(name))
-	}
+	lines = append(lines, r.lines...)
 	r.mu.Unlock()
 	var seen []string
 	for _, line := range output {
 		if grant := grantFor(line); grant != "" && !slices.Contains(seen, grant) {
 			seen = append(seen, grant)
-			lines = append(lines, "by its own word "+quote(line)+": "+grant)
+			lines = append(lines, cut("by its own word "+quote(line)+": "+grant, maxRefusedLine))
 		}
-	}
-	for i, line := range lines {
-		lines[i] = line[:min(len(line), maxRefusedLine)]
 	}
 	return lines[:min(len(lines), maxRefused)]
 }
@@ -101,7 +97,12 @@ func containsAny(text string, parts ...string) bool {
 // quote returns a program's text as one short word.
 func quote(text string) string {
 	if len(text) > maxQuoted {
-		text = strings.ToValidUTF8(text[:maxQuoted], "") + "…"
+		text = cut(text, maxQuoted) + "…"
 	}
 	return `"` + text + `"`
+}
+
+// cut returns at most so many bytes of a text, as valid UTF-8. It holds on to none of what it cuts off.
+func cut(text string, most int) string {
+	return strings.ToValidUTF8(strings.Clone(text[:min(len(text), most)]), "")
 }

@@ -1,12 +1,17 @@
 package execd
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
+	"unicode/utf8"
 
+	servicecap "nexus/capnpgen/service"
 	"nexus/daemons/plat"
+	"nexus/daemons/vat"
+	"nexus/libupdates/health"
 )
 
 // What programs of several languages write for a refusal of the confinement is known for what it is.
@@ -55,10 +60,54 @@ func TestToldRefusalsAreBounded(t *testing.T) {
 	for i := range 1000 {
 		r.name(strings.Repeat("n", i))
 	}
+	r.name("bundle/" + strings.Repeat("é", 1<<20))
 	long := "open " + strings.Repeat("é", 5000) + ": permission denied"
-	for _, line := range r.told(slices.Repeat([]string{long}, 100), plat.Exit{}) {
-		if len(line) > maxRefusedLine {
-			t.Errorf("a line has %d bytes", len(line))
+	told := r.told(slices.Repeat([]string{long}, 100), plat.Exit{})
+	for _, line := range slices.Concat(told, r.lines) {
+		if len(line) > maxRefusedLine || !utf8.ValidString(line) {
+			t.Errorf("a line has %d bytes: %q", len(line), line)
 		}
 	}
+}
+
+// What a service answers is shown to others, and kept: none of it is long.
+func TestAnswersAreBounded(t *testing.T) {
+	long := strings.Repeat("é", 1<<20)
+	talks := servicecap.Service_ServerToClient(talkative(long))
+	defer talks.Release()
+	version, err := askVersion(t.Context(), talks)
+	if err != nil || len(version) > maxAnswer {
+		t.Errorf("the version has %d bytes, %v", len(version), err)
+	}
+	for _, want := range []string{"1.0.0", version} {
+		a, err := askHealth(t.Context(), talks, version, want)
+		if err != nil || a.detail == "" || len(a.detail) > maxAnswer || !utf8.ValidString(a.detail) {
+			t.Errorf("the detail has %d bytes, %v", len(a.detail), err)
+		}
+	}
+	sup := &supervisor{means: &means{forwarder: newForwarder(nil)}, changed: vat.NewNotifier()}
+	s := newService(t.Context(), sup, spec{})
+	s.say(t.Context(), true, health.Unhealthy, long)
+	if len(s.Detail) > maxAnswer || len(s.failure.how) > maxAnswer {
+		t.Errorf("it is shown with %d and %d bytes", len(s.Detail), len(s.failure.how))
+	}
+}
+
+// A talkative service answers everything with one text.
+type talkative string
+
+func (s talkative) Version(_ context.Context, call servicecap.Service_version) error {
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	return res.SetVersion(string(s))
+}
+
+func (s talkative) Health(_ context.Context, call servicecap.Service_health) error {
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	return res.SetDetail(string(s))
 }
