@@ -17,11 +17,12 @@ type appRuns struct {
 	system *supervisor
 	from   plat.UserRange
 
-	mu      sync.Mutex
-	users   map[string]uint32      // by bundle, of the system as well
-	known   map[string]*supervisor // by package, also of those that are not published yet
-	running map[string]*appRun     // by package
-	leaving map[string]*appRun     // by package: no longer published, and not over yet
+	mu       sync.Mutex
+	users    map[string]uint32      // by bundle, of the system as well
+	demanded map[string]int         // programs that were started on demand and have not ended, by bundle
+	known    map[string]*supervisor // by package, also of those that are not published yet
+	running  map[string]*appRun     // by package
+	leaving  map[string]*appRun     // by package: no longer published, and not over yet
 }
 
 // An appRun is one package while it is published.
@@ -35,7 +36,7 @@ type appRun struct {
 
 func newAppRuns(system *supervisor, from plat.UserRange) *appRuns {
 	return &appRuns{
-		system: system, from: from,
+		system: system, from: from, demanded: map[string]int{},
 		known: map[string]*supervisor{}, running: map[string]*appRun{}, leaving: map[string]*appRun{},
 	}
 }
@@ -109,8 +110,11 @@ func (a *appRuns) assign(p publication, all bool) {
 	}
 }
 
-// runs reports whether a service of that name has not ended. The lock is held.
+// runs reports whether a program of a bundle has not ended. The lock is held.
 func (a *appRuns) runs(name string) bool {
+	if a.demanded[name] > 0 {
+		return true
+	}
 	for _, s := range append(slices.Collect(maps.Values(a.known)), a.system) {
 		s.mu.Lock()
 		all := slices.Concat(s.services, s.ending)
@@ -151,19 +155,30 @@ func (a *appRuns) take(ctx context.Context, p publication) {
 
 // demand has a program that is started on demand end with the package that it is of: the context ends when the package
 // is not published any more, and nobody counts as gone before the program has called done. A bundle of the system is
-// not of any package. Refused as UnknownBundle once the package is not published.
+// not of any package. Refused as UnknownBundle once the package is not published, or the user is another bundle's.
 func (a *appRuns) demand(spec spec) (ends context.Context, done func(), err error) {
-	if spec.app == "" {
-		return context.Background(), func() {}, nil
-	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	ends, over := context.Background(), func() {}
 	run := a.running[spec.app]
-	if run == nil || run.ctx.Err() != nil {
+	switch {
+	case spec.app != "" && (run == nil || run.ctx.Err() != nil), a.users[spec.name] != spec.user:
 		return nil, nil, refusal.New(refusal.UnknownBundle, "no published bundle has this name")
+	case spec.app != "":
+		run.demanded.Add(1)
+		ends, over = run.ctx, run.demanded.Done
 	}
-	run.demanded.Add(1)
-	return run.ctx, run.demanded.Done, nil
+	a.demanded[spec.name]++
+	return ends, func() { a.ended(spec.name); over() }, nil
+}
+
+// ended records the end of a program that was started on demand.
+func (a *appRuns) ended(name string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.demanded[name]--; a.demanded[name] == 0 {
+		delete(a.demanded, name)
+	}
 }
 
 // begin starts to follow the publications of a package. The lock is held.

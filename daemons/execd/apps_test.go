@@ -93,6 +93,32 @@ func TestUsersAreFreedOnceNothingRuns(t *testing.T) {
 	}
 }
 
+// A program that was started on demand keeps its user when its bundle is not published any more, and what is published
+// in its place gets another. One that was looked up before that is not started.
+func TestAProgramOnDemandKeepsItsUser(t *testing.T) {
+	from := plat.UserRange{First: 1 << 20, Count: 1}
+	a := newAppRuns(&supervisor{changed: vat.NewNotifier()}, from)
+	published := publicationOf([]string{"tool"}, nil)
+	a.assign(published, true)
+	tool := published.bundles[0]
+	_, done, err := a.demand(tool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.assign(publicationOf(nil, nil), true)
+	if a.users["tool"] != tool.user {
+		t.Error("a program runs, and its user is free")
+	}
+	done()
+	a.assign(publicationOf([]string{"other"}, nil), true)
+	if a.users["other"] != tool.user {
+		t.Error("the program has ended, and its user is not free")
+	}
+	if _, _, err := a.demand(tool); refusal.Of(err) != refusal.UnknownBundle {
+		t.Errorf("its user is another bundle's: got %v, want %s", err, refusal.UnknownBundle)
+	}
+}
+
 // However many names still have users, those that are published get some.
 func TestUsersSuffice(t *testing.T) {
 	from := plat.UserRange{First: 1 << 20, Count: 4}
