@@ -52,8 +52,7 @@ func (e *execServer) run(ctx context.Context, name string) (*processServer, erro
 	if err != nil {
 		return nil, err
 	}
-	program, err := e.s.launcher.start(context.WithoutCancel(ctx), spec, fmt.Sprintf("%s#%d", spec.name, e.runs.Add(1)),
-		func() {})
+	program, err := e.s.launcher.start(ctx, spec, fmt.Sprintf("%s#%d", spec.name, e.runs.Add(1)), func() {})
 	if err != nil {
 		done()
 		return nil, err

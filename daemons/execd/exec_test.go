@@ -1,7 +1,12 @@
 package execd
 
 import (
+	"context"
+	"errors"
+	"runtime"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
@@ -33,5 +38,38 @@ func TestLookUp(t *testing.T) {
 		if err == nil || refusal.Of(err) != want.reason || refusal.DetailOf(err) != want.detail {
 			t.Errorf("%s: got %q, %v; want %+v", name, found.name, err, want)
 		}
+	}
+}
+
+// Who no longer waits for a program does not wait for its turn to be started either.
+func TestARunThatIsGivenUpEnds(t *testing.T) {
+	used, _ := connected(t, &fakeBundlemgrd{listed: map[string]string{"tool": nxb.AbilityMain}})
+	s := &supervisor{means: &means{bundles: vat.NewHolding("BundleMgr"), launcher: &launcher{}},
+		changed: vat.NewNotifier()}
+	s.bundles.Renew(used)
+	s.apps = newAppRuns(s, plat.UserRange{First: 1 << 20, Count: 8})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() {
+		_, err := (&execServer{s: s, runs: new(atomic.Uint64)}).run(ctx, "tool")
+		ended <- err
+	}()
+	demanded := func() bool {
+		s.apps.mu.Lock()
+		defer s.apps.mu.Unlock()
+		return s.apps.runs("tool")
+	}
+	for !demanded() && len(ended) == 0 {
+		runtime.Gosched()
+	}
+	cancel()
+	select {
+	case err := <-ended:
+		if !errors.Is(err, context.Canceled) || demanded() {
+			t.Errorf("got %v", err)
+		}
+	case <-time.After(time.Minute):
+		t.Error("it still waits")
 	}
 }
