@@ -57,12 +57,16 @@ func (e *execServer) run(ctx context.Context, name string) (*processServer, erro
 		done()
 		return nil, err
 	}
-	go e.s.launcher.reportRun(spec, program)
+	p := &processServer{s: e.s, spec: spec, program: program, reported: make(chan struct{})}
+	go func() {
+		defer close(p.reported)
+		e.s.launcher.reportRun(spec, program)
+	}()
 	go func() {
 		defer done()
 		program.endWith(ends, e.s.clock)
 	}()
-	return &processServer{s: e.s, spec: spec, program: program}, nil
+	return p, nil
 }
 
 // lookUp returns a published bundle that may be run on demand.
@@ -104,9 +108,10 @@ func (e *execServer) lookUp(ctx context.Context, name string) (spec, error) {
 // A processServer serves Process: one program that was run on demand. The program ends when the last reference is
 // released.
 type processServer struct {
-	s       *supervisor
-	spec    spec
-	program *program
+	s        *supervisor
+	spec     spec
+	program  *program
+	reported chan struct{} // closed once its end was reported
 }
 
 // Wait returns when the program has ended.
@@ -136,5 +141,8 @@ func (p *processServer) Kill(context.Context, exec.Process_kill) error {
 // Shutdown is called when the last reference is released.
 func (p *processServer) Shutdown() {
 	p.program.process.Kill()
-	go p.s.dismiss(p.spec, p.program)
+	go func() {
+		within(p.s.clock, killPatience, p.reported) // the report reads what dismiss removes
+		p.s.dismiss(p.spec, p.program)
+	}()
 }

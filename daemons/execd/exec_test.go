@@ -3,10 +3,13 @@ package execd
 import (
 	"context"
 	"errors"
+	"net"
 	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"capnproto.org/go/capnp/v3"
 
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
@@ -71,5 +74,47 @@ func TestARunThatIsGivenUpEnds(t *testing.T) {
 		}
 	case <-time.After(time.Minute):
 		t.Error("it still waits")
+	}
+}
+
+// A gone process has ended, with all that it started.
+type gone struct{ plat.Process }
+
+func (gone) Kill() {}
+
+func (gone) Gone() <-chan struct{} {
+	over := make(chan struct{})
+	close(over)
+	return over
+}
+
+// What the report of a program's end reads is there until it is written, however soon the program is dropped.
+func TestAProgramIsReportedBeforeItIsDismissed(t *testing.T) {
+	parent, channel, err := plat.PacketPair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer channel.Close()
+	f := newForwarder(func(string, uint64) error { return nil })
+	l, err := newLinks("tool#1", parent, plat.RealClock{}, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours, theirs := net.Pipe()
+	defer theirs.Close()
+	s := &supervisor{means: &means{clock: plat.RealClock{}}, changed: vat.NewNotifier()}
+	p := &processServer{s: s, reported: make(chan struct{}),
+		program: &program{process: gone{}, links: l, conn: vat.Connect(ours, capnp.Client{})}}
+	p.Shutdown()
+	for range 1000 {
+		if runtime.Gosched(); f.program("tool#1") == nil {
+			t.Fatal("it is dismissed, and its end is not reported")
+		}
+	}
+	close(p.reported)
+	for late := time.Now().Add(time.Minute); f.program("tool#1") != nil; runtime.Gosched() {
+		if time.Now().After(late) {
+			t.Fatal("it is not dismissed")
+		}
 	}
 }
