@@ -25,24 +25,15 @@ type launcher struct {
 	trees      *trees
 	forwarder  *forwarder
 	introducer *introducer
-	starting   chan struct{} // a token for each program that is being started, its payload loaded
-}
-
-// mayStart waits until one more program may be started. A program that it replaces runs until its payload is loaded, so
-// this bounds what a switch takes of memory besides. The caller calls done when the program runs, or will not.
-func (l *launcher) mayStart(ctx context.Context) (done func(), err error) {
-	select {
-	case l.starting <- struct{}{}:
-		return func() { <-l.starting }, nil
-	case <-ctx.Done():
-		return func() {}, ctx.Err()
-	}
+	// one for each program that is being started: what it replaces runs until its payload is loaded, so this bounds
+	// what a switch takes of memory besides
+	starting tokens
 }
 
 // start loads a payload, checks it, and runs exactly the bytes that were checked, as a program of that name. It calls
 // ready as soon as the payload is loaded, or cannot be, and goes on when that has returned.
 func (l *launcher) start(ctx context.Context, spec spec, name string, ready func()) (*program, error) {
-	done, err := l.mayStart(ctx)
+	done, err := l.starting.take(ctx)
 	defer done()
 	var payload *os.File
 	if err == nil {

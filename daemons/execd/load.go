@@ -23,11 +23,11 @@ type payloads struct {
 	bundles *vat.Holding
 	clock   plat.Clock
 	verity  durable.Verity // the kernel's, by which it verifies payloads
-	loading chan struct{}  // a token for each one that is being loaded
+	loading tokens         // one for each that is being loaded
 }
 
 func newPayloads(bundles *vat.Holding, clock plat.Clock, verity durable.Verity) *payloads {
-	return &payloads{bundles: bundles, clock: clock, verity: verity, loading: make(chan struct{}, maxLoading)}
+	return &payloads{bundles: bundles, clock: clock, verity: verity, loading: make(tokens, maxLoading)}
 }
 
 // A restarted bundlemgrd needs a moment to publish again. It is asked this often before the bundle counts as
@@ -58,12 +58,11 @@ type use func(file *os.File, read blob.ReadFunc) error
 
 // read has a payload used. If bundlemgrd dies meanwhile, that is done again.
 func (p *payloads) read(ctx context.Context, bundle string, use use) error {
-	select {
-	case p.loading <- struct{}{}:
-		defer func() { <-p.loading }()
-	case <-ctx.Done():
-		return ctx.Err()
+	done, err := p.loading.take(ctx)
+	if err != nil {
+		return err
 	}
+	defer done()
 	lost := false
 	for range askAgainTimes {
 		err := p.readOnce(ctx, bundle, use)

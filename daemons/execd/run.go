@@ -81,7 +81,7 @@ func newSupervisor(ctx context.Context, b *vat.Endowments, host plat.Host, log *
 	}
 	m.launcher = &launcher{
 		host: host, log: log, groups: groups, payloads: payloads, sockets: m.sockets, trees: m.trees,
-		forwarder: m.forwarder, introducer: m.introducer, starting: make(chan struct{}, maxLoading),
+		forwarder: m.forwarder, introducer: m.introducer, starting: make(tokens, maxLoading),
 	}
 	s := &supervisor{means: m, changed: vat.NewNotifier()}
 	s.apps = newAppRuns(s, users)

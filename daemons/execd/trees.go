@@ -24,7 +24,7 @@ type trees struct {
 	log      *logclient.Log
 
 	root  *os.Root
-	using chan struct{}
+	using tokens          // one, for whoever changes what is in the folder
 	ready map[string]bool // names of those that are complete; guarded by a token in using
 	kept  []string        // names of those that the publication before asks for; likewise
 }
@@ -35,7 +35,7 @@ func treesOf(ctx context.Context, b *vat.Endowments, payloads *payloads, log *lo
 	if err != nil {
 		return nil, err
 	}
-	t := &trees{payloads: payloads, log: log, root: root, using: make(chan struct{}, 1), ready: map[string]bool{}}
+	t := &trees{payloads: payloads, log: log, root: root, using: make(tokens, 1), ready: map[string]bool{}}
 	return t, t.keep(nil)
 }
 
@@ -63,16 +63,6 @@ func (t *trees) keep(names []string) error {
 	return err
 }
 
-// begin waits until nobody else changes what is in the folder. done ends that.
-func (t *trees) begin(ctx context.Context) (done func(), err error) {
-	select {
-	case t.using <- struct{}{}:
-		return func() { <-t.using }, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
 // treeName is the name of a tree in the folder.
 func treeName(data spec) string { return nxs.Digest(data.digest).String() }
 
@@ -96,7 +86,7 @@ func (t *trees) open(ctx context.Context, spec spec, folder string) (paths map[s
 
 // openTree unpacks a tree, unless it is there.
 func (t *trees) openTree(ctx context.Context, data spec) error {
-	done, err := t.begin(ctx)
+	done, err := t.using.take(ctx)
 	if err != nil {
 		return err
 	}
@@ -149,7 +139,7 @@ func (t *trees) prepare(ctx context.Context, p publication) {
 
 // tidy removes what neither this publication, with its apps, nor the one before reads: a rollback finds its trees.
 func (t *trees) tidy(ctx context.Context, p publication) {
-	done, err := t.begin(ctx)
+	done, err := t.using.take(ctx)
 	if err != nil {
 		return
 	}
