@@ -3,6 +3,7 @@ package execd
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"nexus/capnpgen/registry"
 	"nexus/daemons/vat"
@@ -146,14 +147,5 @@ func (m *manager) Attenuate(_ context.Context, call registry.ServiceManager_atte
 // common returns those of the wanted names that the manager has. A pattern matches only itself, because samgrd expands
 // it.
 func common(had, wanted []string) []string {
-	var names []string
-	for _, name := range wanted {
-		for _, own := range had {
-			if own == name {
-				names = append(names, name)
-				break
-			}
-		}
-	}
-	return names
+	return slices.DeleteFunc(wanted, func(name string) bool { return !slices.Contains(had, name) })
 }

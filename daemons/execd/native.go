@@ -132,7 +132,7 @@ func (s *service) answered(boot uint64) {
 	news := s.awaited && boot == s.sup.current.boot
 	s.sup.mu.Unlock()
 	if news {
-		s.update(func() { s.awaited = s.awaited && boot != s.sup.current.boot })
+		s.sup.change(func() { s.awaited = s.awaited && boot != s.sup.current.boot })
 	}
 }
 
@@ -175,7 +175,7 @@ func (s *service) say(ctx context.Context, native bool, state health.State, deta
 	if !news {
 		return
 	}
-	s.update(func() {
+	s.sup.change(func() {
 		if ctx.Err() != nil {
 			return
 		}
@@ -238,18 +238,12 @@ func (s *service) ask(ctx context.Context, client servicecap.Service, version st
 	select {
 	case <-answered:
 	case <-plat.AfterRunning(waiting, s.sup.clock, askPatience):
-		if s.isHealthy() {
+		if s.is(health.Healthy) {
 			s.say(ctx, true, health.Unhealthy, "it does not answer")
 		}
 		<-answered // ends with ctx, too
 	}
 	return a, err
-}
-
-func (s *service) isHealthy() bool {
-	s.sup.mu.Lock()
-	defer s.sup.mu.Unlock()
-	return s.State == health.Healthy
 }
 
 // askVersion asks a program for its version.

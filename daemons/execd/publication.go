@@ -115,21 +115,13 @@ func readOne(m bundle.Publication) (publication, error) {
 	if p.app, err = m.App(); err != nil {
 		return publication{}, err
 	}
-	p.bundles, err = readSpecs(m)
+	p.bundles, err = p.readSpecs(m)
 	return p, err
 }
 
-// readSpecs reads all bundles of a publication.
-func readSpecs(m bundle.Publication) (all []spec, err error) {
-	digest, err := m.IndexSha256()
-	if err != nil {
-		return nil, err
-	}
+// readSpecs reads all bundles of a publication of which the rest has been read.
+func (p publication) readSpecs(m bundle.Publication) (all []spec, err error) {
 	publisher, err := m.Publisher()
-	if err != nil {
-		return nil, err
-	}
-	app, err := m.App()
 	if err != nil {
 		return nil, err
 	}
@@ -139,11 +131,11 @@ func readSpecs(m bundle.Publication) (all []spec, err error) {
 	}
 	trees := map[string]spec{}
 	for i := range list.Len() {
-		s, err := readSpec(list.At(i), m.Slot())
+		s, err := readSpec(list.At(i), p.slot)
 		if err != nil {
 			return nil, err
 		}
-		s.app, s.publisher, s.set = app, bytes.Clone(publisher), bytes.Clone(digest)
+		s.app, s.publisher, s.set = p.app, bytes.Clone(publisher), p.digest
 		if slices.Contains(s.abilities, nxb.AbilityData) {
 			trees[s.name] = s
 		}

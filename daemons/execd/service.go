@@ -104,7 +104,7 @@ func (s *service) keepRunning(ctx context.Context) {
 		if ctx.Err() != nil || s.isLeaving() {
 			return
 		}
-		if s.isHindered() {
+		if s.is(health.Hindered) {
 			if !s.pause(ctx, hinderedPause) {
 				return
 			}
@@ -114,7 +114,7 @@ func (s *service) keepRunning(ctx context.Context) {
 		if !s.awaitRestart(ctx, pause) {
 			return
 		}
-		s.update(func() { s.restarts++ })
+		s.sup.change(func() { s.restarts++ })
 	}
 }
 
@@ -142,10 +142,10 @@ func (s *service) pause(ctx context.Context, pause time.Duration) bool {
 	}
 }
 
-func (s *service) isHindered() bool {
+func (s *service) is(state health.State) bool {
 	s.sup.mu.Lock()
 	defer s.sup.mu.Unlock()
-	return s.State == health.Hindered
+	return s.State == state
 }
 
 func (s *service) isLeaving() bool {
@@ -163,8 +163,8 @@ func (s *service) asItIs() spec {
 
 // live is one run of the service: start, watch, end.
 func (s *service) live(ctx context.Context) {
-	if !s.isHindered() { // else it stays so until it runs: a deadline in between has the same cause
-		s.update(s.starts)
+	if !s.is(health.Hindered) { // else it stays so until it runs: a deadline in between has the same cause
+		s.sup.change(s.starts)
 	}
 	spec := s.asItIs()
 	program, err := s.sup.launcher.start(ctx, spec, spec.name, s.relieve)
@@ -175,11 +175,11 @@ func (s *service) live(ctx context.Context) {
 		return
 	}
 	defer s.sup.dismiss(spec, program)
-	s.update(func() {
+	s.sup.change(func() {
 		s.starts()
 		s.pid, s.program, s.since = program.process.PID(), program, s.sup.current.boot
 	})
-	defer s.update(func() { s.pid, s.program, s.since = 0, nil, 0 })
+	defer s.sup.change(func() { s.pid, s.program, s.since = 0, nil, 0 })
 
 	life, end := context.WithCancel(ctx)
 	over := func() {
@@ -237,7 +237,7 @@ func (s *service) exited(program *program) {
 // failedBy records that the service cannot run, and why.
 func (s *service) failedBy(err error) {
 	_, damaged := slots.DamageOf(err)
-	s.update(func() {
+	s.sup.change(func() {
 		s.State, s.Detail, s.damaged = stateOf(err), err.Error(), damaged
 		s.noteFailure(s.Detail)
 	})
@@ -254,7 +254,7 @@ func (s *service) report(program *program, how string) {
 
 // fail records that the service failed, and how.
 func (s *service) fail(how health.State, detail string) {
-	s.update(func() {
+	s.sup.change(func() {
 		s.State, s.Detail = how, detail
 		s.noteFailure(detail)
 	})
@@ -280,8 +280,6 @@ func (s *service) words() (output, refused []string) {
 	}
 	return nil, nil
 }
-
-func (s *service) update(change func()) { s.sup.change(change) }
 
 // stateOf returns the state of a service that could not be started. Only a defect of the program itself, or a power
 // that it asks for and is not granted, counts against its set. All other causes are faults of the machine, of execd, or
