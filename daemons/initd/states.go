@@ -19,6 +19,7 @@ import (
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/bundlestate"
 	"nexus/libupdates/durable"
+	"nexus/libupdates/nxb"
 	"nexus/libupdates/refusal"
 )
 
@@ -298,10 +299,15 @@ func (s *system) updateStatus(ctx context.Context) (all []updateclient.Status, e
 	return all, nil
 }
 
-// remove removes the state of bundles that nobody runs, and that no set has.
+// remove removes the state of bundles that nobody runs, and that no set has. What updated names may lead anywhere.
 func (k *stateKeeper) remove(bundles []string) error {
 	if k == nil || len(bundles) == 0 {
 		return nil
+	}
+	for _, bundle := range bundles {
+		if err := nxb.CheckName(bundle); err != nil {
+			return err
+		}
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()

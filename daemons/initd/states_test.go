@@ -190,3 +190,28 @@ func TestStateIsHeld(t *testing.T) {
 		t.Error("a system without state holds some")
 	}
 }
+
+// A hostile updated names what is no bundle: nothing of it is unmounted or removed, nor anything that it names besides.
+func TestOnlyTheStateOfBundlesIsRemoved(t *testing.T) {
+	status := &updateclient.Status{Active: bootctl.A, Slots: [3]updateclient.Slot{slotWith(1, "web"), {}}}
+	k := keeperIn(t, status)
+	file := k.mustOpen(t, 1)
+	write(t, file, "kept")
+	generation := filepath.Dir(file)
+	name, err := os.Readlink(generation)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, bad := range []string{"", ".", "..", "../system", "web/" + filepath.Base(name), "web/"} {
+		if err := k.remove([]string{"web", bad}); err == nil {
+			t.Errorf("%q: removed", bad)
+		}
+		reads(t, file, "kept")
+	}
+	if err := k.remove([]string{"web"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(file); !os.IsNotExist(err) {
+		t.Errorf("the state of the bundle is still there: %v", err)
+	}
+}
