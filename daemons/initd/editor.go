@@ -163,7 +163,7 @@ func (k *keyring) add(ctx context.Context, role trust.Role, key trust.PublicKey)
 		return err
 	}
 	if err := k.tell(ctx); err != nil {
-		return errors.Join(err, k.folder.dropKey(role, key))
+		return k.undone(ctx, errors.Join(err, k.folder.dropKey(role, key)))
 	}
 	return nil
 }
@@ -188,9 +188,16 @@ func (k *keyring) remove(ctx context.Context, role trust.Role, key trust.PublicK
 		return err
 	}
 	if err := k.tell(ctx); err != nil {
-		return errors.Join(err, k.folder.keepKey(role, key))
+		return k.undone(ctx, errors.Join(err, k.folder.keepKey(role, key)))
 	}
 	return nil
+}
+
+// undone returns why a change failed, once the files are as they were. keystored may have read the changed ones, and
+// reads these now, or when it starts again.
+func (k *keyring) undone(ctx context.Context, err error) error {
+	k.tell(context.WithoutCancel(ctx))
+	return err
 }
 
 // update has keystored move on to other roots. keystored is told which sets the slots hold, and returns the versions of
