@@ -39,9 +39,9 @@ func (k *appKeepers) names() []string {
 func (s *system) watchApps(ctx context.Context) {
 	k := s.apps
 	s.holdings["AppGate"].Each(ctx, func(connected context.Context, client capnp.Client) {
-		for {
+		for retry := newRetry(s.host.Clock); ; {
 			err := k.follow(ctx, connected, update.AppGate(client))
-			if !rest(connected, s.host.Clock) {
+			if !retry.rest(connected) {
 				return // updated is restarting
 			}
 			s.log.Warn("cannot follow the apps", "error", err)
@@ -146,9 +146,9 @@ func (k *appKeepers) clear(ctx context.Context, name string, bundles []string) {
 	}
 	k.over[name] = true
 	k.running.Go(func() {
-		for {
+		for retry := newRetry(k.s.host.Clock); ; {
 			err := k.clearAway(ctx, name, bundles)
-			if err == nil || !rest(ctx, k.s.host.Clock) {
+			if err == nil || !retry.rest(ctx) {
 				break
 			}
 			k.s.log.Warn("cannot clear away app", "app", name, "error", err)

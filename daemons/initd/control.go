@@ -96,7 +96,7 @@ func (c *controlSocket) serve(s *system) {
 		case errors.Is(err, net.ErrClosed):
 			return
 		default: // perhaps out of descriptors, which is temporary
-			<-s.host.Clock.After(firstPause)
+			<-s.host.Clock.After(backoff().First)
 		}
 	}
 }

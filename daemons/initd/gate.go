@@ -26,6 +26,7 @@ type gate struct {
 	begun uint64
 	slot  bootrecord.Slot // of the current attempt
 	said  *lastWords
+	retry *retry
 }
 
 // do does what the trial asks for, and returns the outcome.
@@ -47,7 +48,7 @@ func (g *gate) do(ctx context.Context, do health.Action) health.Event {
 	case ctx.Err() == nil:
 		g.log().Warn("health gate interrupted", "error", err)
 	}
-	rest(ctx, g.s.host.Clock)
+	g.retry.rest(ctx)
 	return health.Undone{}
 }
 

@@ -52,7 +52,7 @@ func (s *system) keeper(of slotMachine, begun uint64, began func()) *keeper {
 	return &keeper{
 		s: s, of: of, trial: health.NewTrial(links.Runner, s.config.Policy, begun != 0),
 		events: make(chan health.Event), ask: newServiceQuestion(), said: said,
-		gate: &gate{s: s, of: of, begun: begun, said: said, began: began},
+		gate: &gate{s: s, of: of, begun: begun, said: said, began: began, retry: newRetry(s.host.Clock)},
 	}
 }
 
@@ -123,22 +123,12 @@ func (k *keeper) tell(ctx context.Context, e health.Event) {
 	}
 }
 
-// rest pauses before a retry, and reports whether there is to be one.
-func rest(ctx context.Context, clock plat.Clock) bool {
-	select {
-	case <-clock.After(firstPause):
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
 // followRecord reports each change of the record until ctx ends.
 func (k *keeper) followRecord(ctx context.Context) {
 	k.of.status.each(ctx, func(ctx context.Context, client capnp.Client) {
-		for {
+		for retry := newRetry(k.s.host.Clock); ; {
 			err := k.observe(ctx, update.UpdateStatus(client))
-			if !rest(ctx, k.s.host.Clock) {
+			if !retry.rest(ctx) {
 				return // updated is restarting
 			}
 			k.s.log.Warn("cannot follow the record", "error", err)

@@ -2,7 +2,6 @@ package initd
 
 import (
 	"context"
-	"time"
 
 	"nexus/daemons/plat"
 	"nexus/libupdates/refusal"
@@ -48,15 +47,11 @@ func (s *system) awaitStarts(ctx context.Context) bool {
 	if len(s.config.hindrances) == 0 {
 		return true
 	}
-	backoff, pause := plat.Backoff{First: firstPause, Max: maxPause}, time.Duration(0)
-	for plat.ProbeStart(s.host.Spawner) != nil {
-		if pause == 0 {
+	for retry := newRetry(s.host.Clock); plat.ProbeStart(s.host.Spawner) != nil; {
+		if retry.pause == 0 {
 			s.log.Warn("no service can be started on this machine: attempts wait")
 		}
-		pause = backoff.Next(pause, 0)
-		select {
-		case <-s.host.Clock.After(pause):
-		case <-ctx.Done():
+		if !retry.rest(ctx) {
 			return false
 		}
 	}

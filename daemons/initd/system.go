@@ -59,15 +59,14 @@ func newSystem(config Config, host plat.Host, launcher supervise.Launcher, stder
 	}
 	s.setTable()
 	s.log = logclient.New(initName, s.holdings["LogSink"])
-	backoff := plat.Backoff{First: firstPause, Max: maxPause, Good: goodRun}
 	s.links = links.New(links.Config{
-		Table: rowsOf(s.table), Own: s.holdings, Serve: s.serveOwn, Clock: host.Clock, Backoff: backoff, Log: s.log,
+		Table: rowsOf(s.table), Own: s.holdings, Serve: s.serveOwn, Clock: host.Clock, Backoff: backoff(), Log: s.log,
 		Ledger: s.taken,
 	})
 	s.taken.each(s.links.Withhold)
 	s.daemons = supervise.New(supervise.Config{
 		Owner: owner{s}, Launcher: launcher, Host: host, Log: s.log, Stderr: stderr, Changed: s.changed,
-		Hang: config.Policy.Hang, Backoff: backoff, Patient: !config.Handed.Core.IsZero(),
+		Hang: config.Policy.Hang, Backoff: backoff(), Patient: !config.Handed.Core.IsZero(),
 		Stopping: s.saveJournal, About: s.about,
 	})
 	return s
@@ -81,13 +80,6 @@ func (s *system) about() logclient.Crash {
 	}
 	return c
 }
-
-// The pause before a daemon or a link is restarted doubles each time, and is short again once it has held for a while.
-const (
-	firstPause = 50 * time.Millisecond
-	maxPause   = 5 * time.Second
-	goodRun    = 10 * time.Second
-)
 
 // setTable sets this system's rows.
 func (s *system) setTable() {
