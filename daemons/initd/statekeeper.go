@@ -239,6 +239,7 @@ func (f *archiveFile) Size() int64 { return f.size }
 
 // Import begins to take an archive.
 func (s keeperServer) Import(_ context.Context, call powers.StateKeeper_import) error {
+	call.Go() // it waits for an export
 	name, err := call.Args().Bundle()
 	if err != nil {
 		return err
