@@ -155,7 +155,7 @@ func (c *child) awaitEnd(process plat.Process) plat.Exit {
 	select {
 	case <-process.Done():
 	case <-c.Host.Clock.After(stopPatience):
-		c.Log.Warn("daemon does not stop, killing it", "pid", process.PID())
+		c.Log.Warn("daemon does not stop, killing it", "daemon", c.spec.Name, "pid", process.PID())
 		process.Kill()
 		<-process.Done()
 	}
