@@ -253,7 +253,8 @@ func (s *system) servePowers(facet string) capnp.Client {
 	if facet == "PowerJudge" {
 		return capnp.Client(powers.PowerJudge_ServerToClient(judgeServer{s.judge}))
 	}
+	hand := func(ticket string, socket *os.File) error { return s.sendSocket(links.Runner, ticket, socket) }
 	return capnp.Client(powers.BundleSockets_ServerToClient(&socketServer{
-		judge: s.judge, listeners: s.listeners, lender: &s.lender, hand: s.handSocket, states: s.states, trees: s.trees,
+		judge: s.judge, listeners: s.listeners, lender: &s.lender, hand: hand, states: s.states, trees: s.trees,
 	}))
 }

@@ -282,17 +282,3 @@ func (s *socketServer) Keep(_ context.Context, call rpc.BundleSockets_keep) erro
 	s.listeners.keep(powers.Of(powers.ListenTCP, texts))
 	return nil
 }
-
-// socketsFacet is held only by the daemon that starts programs.
-const socketsFacet = "BundleSockets"
-
-// handSocket passes a listening socket to the daemon that starts programs.
-func (s *system) handSocket(ticket string, socket *os.File) error {
-	i := slices.IndexFunc(s.table, func(row Daemon) bool {
-		return slices.ContainsFunc(row.Holds, func(e Edge) bool { return e.Facet == socketsFacet })
-	})
-	if i < 0 {
-		return errors.New("cannot give socket: nobody starts programs")
-	}
-	return s.sendSocket(s.table[i].Name, ticket, socket)
-}

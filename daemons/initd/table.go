@@ -156,7 +156,7 @@ func bundleRows() []Daemon {
 				{Facet: "ServiceManager", From: "samgrd", Grants: []string{"BundleMgr", "PackageFs", "bundle/*"}},
 				{Facet: "BundleRegistrar", From: "samgrd"},
 				{Facet: "BundleIntroducer", From: initName},
-				{Facet: socketsFacet, From: initName},
+				{Facet: "BundleSockets", From: initName},
 			},
 			Dirs:     []string{groupsDir, bundlesDir, treesDir},
 			Settings: []string{"settle", groupsDir, usersSetting},

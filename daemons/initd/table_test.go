@@ -41,6 +41,7 @@ func TestPowersHaveOneHolder(t *testing.T) {
 		gateFacet:         {remoteName},
 
 		"BundleIntroducer": {"execd"},
+		"BundleSockets":    {"execd"},
 	} {
 		if got := holders(facet); !slices.Equal(got, want) {
 			t.Errorf("%s is held by %v, want %v", facet, got, want)
