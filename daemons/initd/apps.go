@@ -76,11 +76,7 @@ type appObserver struct {
 
 // OnChanged has exactly these packages kept.
 func (o *appObserver) OnChanged(_ context.Context, call update.AppObserver_onChanged) error {
-	list, err := call.Args().Packages()
-	if err != nil {
-		return err
-	}
-	names, err := vat.Texts(list)
+	names, err := textsOf(call.Args().Packages())
 	if err != nil {
 		return err
 	}

@@ -238,11 +238,7 @@ func (k *keyring) goOn(
 			return err
 		}
 		version = res.Version()
-		list, err := res.Stopped()
-		if err != nil {
-			return err
-		}
-		stopped, err = vat.Texts(list)
+		stopped, err = textsOf(res.Stopped())
 		return err
 	})
 	return version, stopped, err

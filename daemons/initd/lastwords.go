@@ -4,7 +4,6 @@ import (
 	"sync"
 
 	"nexus/capnpgen/exec"
-	"nexus/daemons/vat"
 )
 
 // lastWords keep what services reported last, in case it explains why an attempt failed.
@@ -36,18 +35,10 @@ func wordsIn(m exec.ServiceStatus) (name string, w serviceWords, err error) {
 	if name, err = m.Name(); err != nil {
 		return "", w, err
 	}
-	output, err := m.Output()
-	if err != nil {
+	if w.output, err = textsOf(m.Output()); err != nil {
 		return "", w, err
 	}
-	if w.output, err = vat.Texts(output); err != nil {
-		return "", w, err
-	}
-	refused, err := m.Refused()
-	if err != nil {
-		return "", w, err
-	}
-	w.refused, err = vat.Texts(refused)
+	w.refused, err = textsOf(m.Refused())
 	return name, w, err
 }
 

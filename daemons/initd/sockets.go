@@ -14,7 +14,6 @@ import (
 	"nexus/daemons/convert"
 	"nexus/daemons/initd/machine"
 	"nexus/daemons/plat"
-	"nexus/daemons/vat"
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/nxb"
 	"nexus/libupdates/policy"
@@ -271,11 +270,7 @@ func (s *socketServer) holdsDevices(o openCall) bool {
 
 // Keep closes the sockets that the running publication does not use.
 func (s *socketServer) Keep(_ context.Context, call rpc.BundleSockets_keep) error {
-	list, err := call.Args().Powers()
-	if err != nil {
-		return err
-	}
-	texts, err := vat.Texts(list)
+	texts, err := textsOf(call.Args().Powers())
 	if err != nil {
 		return err
 	}
