@@ -91,7 +91,7 @@ func parseArgs(args []string, stderr io.Writer) (Config, error) {
 		return Config{}, err
 	}
 	c.Policy.Tries = uint8(min(*tries, 255))
-	if err := c.check(set.NArg()); err != nil || handed == "" {
+	if err := c.check(set.Args()); err != nil || handed == "" {
 		return c, err
 	}
 	var err error
@@ -217,10 +217,10 @@ const (
 // floorSigned is the default policy on version floors.
 const floorSigned = "signed"
 
-func (c Config) check(rest int) error {
+func (c Config) check(rest []string) error {
 	switch {
-	case rest > 0:
-		return fmt.Errorf("cannot start: unexpected argument")
+	case len(rest) > 0:
+		return fmt.Errorf("cannot start: unexpected argument %q", rest[0])
 	case c.Dir == "":
 		return fmt.Errorf("cannot start: --dir is missing")
 	case c.Limits.Archive < 1 || c.Limits.Archive > nxs.MaxPolicy || c.Limits.Payload < 1 ||

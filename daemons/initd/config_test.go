@@ -42,6 +42,10 @@ func TestParseArgsRefuses(t *testing.T) {
 			t.Errorf("%v: accepted", args)
 		}
 	}
+	if _, err := parseArgs([]string{"--dir", "sys", "rest"}, io.Discard); err == nil ||
+		err.Error() != `cannot start: unexpected argument "rest"` {
+		t.Errorf("got %v", err)
+	}
 	if _, err := parseArgs([]string{"--dir", "sys", "--limit-archive", "17179869184"}, io.Discard); err != nil {
 		t.Errorf("a limit of 16 GiB: %v", err)
 	}
