@@ -90,8 +90,8 @@ func (e endowment) close() {
 	e.devices.Close()
 }
 
-// stillGiven reports whether a program of a bundle that runs has what initd would give it now. Without an answer it
-// does not: a new start gets what it is due.
+// stillGiven reports whether a running program of a bundle has what initd would give it now. Without an answer it is
+// false: the program is then started anew, with what it is granted.
 func (s *sockets) stillGiven(ctx context.Context, spec spec) (same bool) {
 	if len(spec.powers) == 0 {
 		return true

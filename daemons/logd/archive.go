@@ -36,7 +36,7 @@ const (
 type archive struct {
 	ledger *ledger
 	bootID string        // what initd calls this boot
-	hurry  chan struct{} // a token for who cannot wait for the next go
+	hurry  chan struct{} // a token for a caller that cannot wait for the next write
 	taken  bool          // what is on disk was taken up
 
 	boot   uint32              // the number of this boot
@@ -135,8 +135,8 @@ type history struct {
 	boot    uint32 // the number of this boot
 }
 
-// takeUp reads what is on disk. A segment that is damaged is told of and dropped, and what another version keeps there
-// is told of and left alone: all others are kept.
+// takeUp reads what is on disk. A damaged segment is reported and dropped, and what another version keeps there is
+// reported and left alone.
 func (a *archive) takeUp(ctx context.Context, keys keys) error {
 	names, err := keys.list(ctx)
 	if err != nil {

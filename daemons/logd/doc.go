@@ -2,6 +2,6 @@
 // where the system has state, on disk through StateFs; prints markers and what an operator must see; and answers who
 // reads (docs/architecture/logd.md). It never waits for a reader.
 //
-// Who said a record is the connection it came over. Nothing a sender writes can make it another's, be a marker without
-// having been printed, or reach the console as anything but printable text.
+// The sender of a record is the connection that it came over. Nothing that a sender writes can make it another's, be a
+// marker without having been printed, or reach the console as anything but printable text.
 package logd

@@ -270,7 +270,7 @@ func (r *ring) from(cursor uint64, f filter, n int) ([]record, uint64) {
 	return found, r.next
 }
 
-// at finds the oldest record at or after a sequence. Who asks is mostly near the end.
+// at finds the oldest record at or after a sequence. It searches from the end, where callers mostly are.
 func (r *ring) at(sequence uint64) *list.Element {
 	var found *list.Element
 	for e := r.order.Back(); e != nil && e.Value.(*record).sequence >= sequence; e = e.Prev() {

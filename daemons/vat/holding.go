@@ -21,7 +21,7 @@ type Holding struct {
 	newest  *Conn         // it may not have answered yet
 	revoked bool          // no client until a link is granted again
 	changed chan struct{} // closed and replaced when client changes
-	asking  chan struct{} // a token for who asks for a link
+	asking  chan struct{} // a token for whoever asks for a link
 
 	handing sync.Mutex // held during a call whose answer may come with a file
 }
