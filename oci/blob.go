@@ -114,12 +114,13 @@ func (b *blob) read(p []byte) (int, error) {
 		return 0, b.end()
 	}
 	n, err := b.from.Read(p[:min(int64(len(p)), left)])
-	if err == io.EOF {
-		if err = nil; n == 0 {
-			err = io.ErrUnexpectedEOF
-		}
+	switch {
+	case n > 0:
+		return n, nil // what ended the transfer comes again, alone
+	case err == io.EOF:
+		err = io.ErrUnexpectedEOF
 	}
-	return n, err
+	return 0, err
 }
 
 // end checks that nothing follows the blob.

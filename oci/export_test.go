@@ -2,6 +2,7 @@ package oci
 
 import (
 	"context"
+	"io"
 	"net"
 )
 
@@ -14,4 +15,9 @@ var (
 // Dial is dial, for tests from outside.
 func (l Line) Dial(dialer *net.Dialer) func(context.Context, string, string) (net.Conn, error) {
 	return l.dial(dialer)
+}
+
+// Blob reads a blob, for tests from outside.
+func (c *Client) Blob(ctx context.Context, e Entry) io.ReadCloser {
+	return &blob{ctx: ctx, client: c, entry: e, fetched: new(int64)}
 }
