@@ -197,6 +197,7 @@ func TestSystemTakesNoNamesOfApps(t *testing.T) {
 // While the system is on trial nothing about apps changes.
 func TestAppsWaitForTheSystem(t *testing.T) {
 	d := newDevice(t)
+	d.mustInstall("0.9.0", "web")
 	d.mustInstall("1.0.0", "web")
 	e, serial, err := d.stage("web", archive(t, "1.1.0", "web"), false)
 	must(t, err)
@@ -205,6 +206,7 @@ func TestAppsWaitForTheSystem(t *testing.T) {
 	_, _, err = d.stage("new", archive(t, "1.0.0", "new"), false)
 	fails(t, err, refusal.TrialInProgress)
 	fails(t, e.Staging.Switch(t.Context(), serial), refusal.TrialInProgress)
+	fails(t, e.Recovery.Rollback(t.Context()), refusal.TrialInProgress)
 	fails(t, d.apps.Uninstall(t.Context(), []string{"web"}, true), refusal.TrialInProgress)
 	if got := d.versions(); got != "web 1.0.0" {
 		t.Errorf("during the trial: %q", got)
@@ -214,6 +216,10 @@ func TestAppsWaitForTheSystem(t *testing.T) {
 	d.confirm(e, d.attempt(e))
 	if got := d.versions(); got != "web 1.1.0" {
 		t.Errorf("after the trial: %q", got)
+	}
+	must(t, e.Recovery.Rollback(t.Context()))
+	if got := d.versions(); got != "web 1.0.0" {
+		t.Errorf("after the rollback: %q", got)
 	}
 }
 

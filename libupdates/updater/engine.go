@@ -44,7 +44,7 @@ func Open(cfg Config) (*Engine, error) {
 			ledger: l, inspector: look, slots: l.slots, log: l.log,
 			publisher: cfg.Publisher, core: cfg.Core, tries: cfg.Tries,
 		},
-		Recovery: &Recovery{ledger: l, inspector: look, slots: l.slots, place: l.place, log: l.log},
+		Recovery: &Recovery{ledger: l, inspector: look, slots: l.slots, place: l.place, log: l.log, busy: cfg.busy},
 		intake:   in, ledger: l, core: cfg.Core,
 	}, nil
 }

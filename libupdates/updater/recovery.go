@@ -15,18 +15,24 @@ type Recovery struct {
 	slots     *inventory
 	place     *place
 	log       journal
+	busy      func() error // see Config
 }
 
 // Rollback goes back at an operator's order, by the same step as a rollback that nobody ordered. It does not lead to a
-// set that may not run, as NoPrevious: an operator who wants what runs to end has other ways.
+// set that may not run, as NoPrevious: an operator who wants what runs to end has other ways. Nor does it, as
+// TrialInProgress, while another slot machine must not be disturbed.
 func (y *Recovery) Rollback(ctx context.Context) error {
 	barred, err := y.inspector.lookBack(ctx)
 	if err != nil {
 		return err
 	}
 	var from Audit
+	busy := y.busy()
 	err = y.ledger.change(func(r bootctl.Record) (bootctl.Record, error) {
 		from = about(r, r.Running())
+		if busy != nil {
+			return r, busy
+		}
 		next, err := r.Rollback(refusal.ByOperator, "an operator said so")
 		if err == nil && barred != nil {
 			return r, refusal.New(refusal.NoPrevious,
