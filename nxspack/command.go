@@ -3,7 +3,6 @@ package nxspack
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -19,6 +18,7 @@ import (
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
 	"nexus/oci"
+	"nexus/packaging/printing"
 	"nexus/packaging/release"
 	"nexus/packaging/usage"
 )
@@ -46,8 +46,13 @@ type command struct {
 // run parses the arguments into the grammar, runs the verb and returns the exit status.
 func (c *command) run(ctx context.Context, grammar any, args []string) int {
 	c.json = slices.Contains(args, "--json") // also for errors of the parser
+	out := &printing.Output{To: c.stdout}
+	c.stdout = out
 	parsed, over, err := c.parse(ctx, grammar, args)
 	switch {
+	case out.Err() != nil: // nothing but help has been printed yet
+		c.report(explain(cannot("print", "help", out.Err())))
+		return exitRefused
 	case over:
 		return exitDone
 	case err != nil:
@@ -150,11 +155,13 @@ func (f answerFlags) AfterApply(c *command) error {
 
 // answer prints the result of a verb: as one JSON object, or as text.
 func (c *command) answer(object any, text string) error {
+	var err error
 	if c.json {
-		return json.NewEncoder(c.stdout).Encode(object)
+		err = printing.JSON(c.stdout, object)
+	} else {
+		_, err = io.WriteString(c.stdout, text)
 	}
-	_, err := io.WriteString(c.stdout, text)
-	return err
+	return cannot("print", "the answer", err)
 }
 
 // A failure is an error as it is printed.
@@ -172,7 +179,7 @@ func (c *command) report(f failure) {
 	}
 	if c.json {
 		// An error cannot be reported any more if stdout is closed.
-		_ = json.NewEncoder(c.stdout).Encode(struct {
+		_ = printing.JSON(c.stdout, struct {
 			Error  string         `json:"error"`
 			Reason refusal.Reason `json:"reason"`
 		}{f.text, f.reason})

@@ -10,6 +10,7 @@ import (
 	"nexus/daemons/convert"
 	"nexus/daemons/vat"
 	"nexus/libupdates/refusal"
+	"nexus/packaging/printing"
 )
 
 // reasonUsage is the code for a wrong command line. No system refuses with it, so it is defined here.
@@ -209,7 +210,7 @@ func (t *terminal) report(f *failure) {
 		fmt.Fprintf(t.host.Stderr, "hint: %s\n", f.hint)
 	}
 	if t.json {
-		t.encode(struct {
+		printing.JSON(t.host.Stdout, struct {
 			Error  string         `json:"error"`
 			Reason refusal.Reason `json:"reason"`
 			words

@@ -15,6 +15,7 @@ import (
 	"nexus/capnpgen/packagefs"
 	"nexus/libupdates/nxb"
 	"nexus/libupdates/refusal"
+	"nexus/packaging/printing"
 )
 
 // listVerb lists what bundles consist of.
@@ -110,11 +111,11 @@ func (v *catVerb) Run(ctx context.Context, in *invocation) error {
 
 // showsToTerminal reports whether what the command writes is seen by people.
 func (t *terminal) showsToTerminal() bool {
-	out, is := t.host.Stdout.(*output)
+	out, is := t.host.Stdout.(*printing.Output)
 	if !is {
 		return false
 	}
-	file, is := out.to.(*os.File)
+	file, is := out.To.(*os.File)
 	return is && term.IsTerminal(int(file.Fd()))
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"nexus/capnpgen/journal"
+	"nexus/packaging/printing"
 )
 
 // maxRecords is the most records that one query returns (schema/journal.capnp).
@@ -22,7 +23,7 @@ type logVerb struct {
 
 // logShowVerb shows records.
 type logShowVerb struct {
-	Follow  bool   `short:"f" help:"Go on with each new record."`
+	Follow  bool   `short:"f" help:"Keep printing new records as they come."`
 	Sender  string `placeholder:"S" help:"Only this sender: a daemon, or a bundle (NAME or bundle:NAME)."`
 	Scope   string `placeholder:"S" help:"Only this scope: what a sender calls a part of itself, else the sender."`
 	Level   string `placeholder:"L" enum:"trace,debug,info,warn,error" default:"trace" help:"Only this severity and above: ${enum}."`
@@ -304,7 +305,7 @@ func (f *follower) Shutdown() { close(f.gone) }
 // printMissed says that this process was too slow for some records, which logd could not keep for it.
 func (t *terminal) printMissed(n uint64) error {
 	if t.json {
-		return t.encode(missed{n})
+		return printing.JSON(t.host.Stdout, missed{n})
 	}
 	_, err := fmt.Fprintf(t.host.Stderr, "nx: %d records came faster than they were taken, and were missed\n", n)
 	return err
@@ -319,7 +320,7 @@ type missed struct {
 func (t *terminal) printRecords(records []record) error {
 	for _, r := range records {
 		if t.json {
-			if err := t.encode(r); err != nil {
+			if err := printing.JSON(t.host.Stdout, r); err != nil {
 				return err
 			}
 			continue

@@ -9,6 +9,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"nexus/packaging/printing"
 	"nexus/packaging/release"
 	"nexus/packaging/usage"
 )
@@ -92,14 +93,14 @@ type target struct {
 // Run runs the command with the arguments that follow its name and returns the exit status: 0 done, 1 refused or
 // failed, 2 wrong usage. It ends when ctx does.
 func Run(ctx context.Context, args []string, host Host) int {
-	out := &output{to: host.Stdout}
+	out := &printing.Output{To: host.Stdout}
 	host.Stdout = out
 	in := &invocation{terminal: terminal{host: host, json: slices.Contains(args, "--json")}}
 	var g grammar
 	parsed, over, err := parse(&g, args, host)
 	switch {
-	case out.err != nil: // nothing but help has been printed yet
-		in.report(in.explain(ctx, cannot("print", "help", plain(out.err))))
+	case out.Err() != nil: // nothing but help has been printed yet
+		in.report(in.explain(ctx, cannot("print", "help", out.Err())))
 		return exitRefused
 	case over:
 		return exitDone
@@ -112,8 +113,8 @@ func Run(ctx context.Context, args []string, host Host) int {
 	if in.remote, err = in.elsewhere(g); err == nil {
 		err = parsed.Run(in)
 	}
-	if out.err != nil && (err == nil || errors.Is(err, out.err)) {
-		err = cannot("print", "the answer", plain(out.err))
+	if unwritten := out.Err(); unwritten != nil && (err == nil || errors.Is(err, unwritten)) {
+		err = cannot("print", "the answer", unwritten)
 	}
 	if err != nil {
 		f := in.explain(ctx, err)
@@ -124,20 +125,6 @@ func Run(ctx context.Context, args []string, host Host) int {
 		return exitRefused
 	}
 	return exitDone
-}
-
-// An output keeps the first error of a write, because its callers do not check.
-type output struct {
-	to  io.Writer
-	err error
-}
-
-// Write writes, but nothing more after an error.
-func (o *output) Write(p []byte) (n int, err error) {
-	if o.err == nil {
-		n, o.err = o.to.Write(p)
-	}
-	return n, o.err
 }
 
 // parse reads the command line. over means that it asked for help, which has been printed.
@@ -204,5 +191,5 @@ func (t *terminal) answer(value any, text func(w io.Writer)) error {
 		text(t.host.Stdout)
 		return nil
 	}
-	return t.encode(value)
+	return printing.JSON(t.host.Stdout, value)
 }

@@ -1,24 +1,33 @@
 package cli
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
 	"text/tabwriter"
 	"unicode"
-	"unicode/utf16"
 )
 
 // clean makes one printable line of text from elsewhere: a service's output must not reach the terminal unescaped.
 func clean(text string) string {
+	return strings.Map(printable, strings.NewReplacer("\n", " ", "\t", " ").Replace(text))
+}
+
+// cleanLines is clean for a text that keeps its lines and tabs.
+func cleanLines(text string) string {
 	return strings.Map(func(c rune) rune {
-		if unicode.IsPrint(c) {
+		if c == '\n' || c == '\t' {
 			return c
 		}
-		return '\uFFFD'
-	}, strings.ReplaceAll(text, "\n", " "))
+		return printable(c)
+	}, text)
+}
+
+func printable(c rune) rune {
+	if unicode.IsPrint(c) {
+		return c
+	}
+	return '\uFFFD'
 }
 
 // short returns a digest as it is shown to people.
@@ -64,29 +73,4 @@ func orDash(cell string) string {
 		return "-"
 	}
 	return cell
-}
-
-// encode prints a value as one line of JSON. The output may be a terminal, so unprintable characters in text from
-// elsewhere are escaped: JSON itself permits the control characters from U+007F on, and those that change the direction
-// of writing.
-func (t *terminal) encode(value any) error {
-	raw, err := json.Marshal(value)
-	if err != nil {
-		return err
-	}
-	var line bytes.Buffer
-	for _, c := range string(raw) {
-		switch {
-		case unicode.IsPrint(c):
-			line.WriteRune(c)
-		case c > 0xffff:
-			high, low := utf16.EncodeRune(c)
-			fmt.Fprintf(&line, `\u%04x\u%04x`, high, low)
-		default:
-			fmt.Fprintf(&line, `\u%04x`, c)
-		}
-	}
-	line.WriteByte('\n')
-	_, err = t.host.Stdout.Write(line.Bytes())
-	return err
 }
