@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"io"
 
 	"nexus/capnpgen/update"
@@ -51,14 +52,18 @@ func packagesOf(ctx context.Context, installer update.AppInstaller) ([]packageSt
 		if err != nil {
 			return nil, err
 		}
-		now := stateOf(status)
-		runs := now.slot(now.ActiveSlot)
-		if now.PendingSlot != nil {
-			runs = now.slot(*now.PendingSlot)
-		}
-		all = append(all, packageState{name, runs.SystemVersion, runs.Bundles, now})
+		all = append(all, packageOf(name, stateOf(status)))
 	}
 	return all, nil
+}
+
+// packageOf is a package in that state.
+func packageOf(name string, now state) packageState {
+	runs := now.slot(now.ActiveSlot)
+	if now.PendingSlot != nil {
+		runs = now.slot(*now.PendingSlot)
+	}
+	return packageState{name, runs.SystemVersion, runs.Bundles, now}
 }
 
 func printPackages(w io.Writer, all []packageState) {
@@ -72,6 +77,12 @@ func printPackages(w io.Writer, all []packageState) {
 		}
 	}
 	table(w, rows)
+	for _, p := range all {
+		for _, q := range p.Quarantine {
+			fmt.Fprintf(w, "%s: %s (%s) is quarantined: %s\n", clean(p.Package), clean(q.SystemVersion),
+				short(q.IndexSHA256), clean(q.Reason))
+		}
+	}
 }
 
 // word says how a package is.

@@ -150,11 +150,13 @@ func trustHint(key string) string {
 var appHints = map[refusal.Reason]string{
 	refusal.Disconnected:       "what it was asked for may be done nevertheless: `NX apps` shows it",
 	refusal.Downgrade:          "`NX upgrade --downgrade FILE` goes down, where the device's policy allows it",
-	refusal.Quarantined:        "it was rolled back before, and stays out until its app is uninstalled",
+	refusal.NotQuarantined:     "`NX apps` shows what is quarantined",
+	refusal.Quarantined:        "it was rolled back before; `NX clear --app APP SET` lets it be staged again",
 	refusal.StageInProgress:    "wait until it has ended, or end it with `NX discard --app APP`",
-	refusal.TrialInProgress:    "wait for the verdict, see `NX apps` and `NX status`",
+	refusal.TrialInProgress:    "wait for the verdict, see `NX apps` and `NX status`; `NX rollback` ends a trial, with `--app APP` that of the app",
 	refusal.UnknownApp:         "`NX apps` shows what is installed",
 	refusal.UntrustedPublisher: trustHint("--role apps PUB"),
+	refusal.VersionFloor:       "`NX floor lower --app APP VERSION` lets older sets in again",
 }
 
 // hint returns the advice for a reason, or "".

@@ -11,7 +11,7 @@ import (
 
 // floorVerb is about the version floor.
 type floorVerb struct {
-	Show  floorShowVerb  `cmd:"" default:"1" help:"Show the version floor."`
+	Show  floorShowVerb  `cmd:"" default:"withargs" help:"Show the version floor."`
 	Lower floorLowerVerb `cmd:"" help:"Lower the version floor, so that older sets are accepted again."`
 }
 
@@ -29,14 +29,14 @@ func (f floor) print(w io.Writer) {
 }
 
 // floorShowVerb shows the floor.
-type floorShowVerb struct{}
+type floorShowVerb struct{ appFlag }
 
 // Run asks for the state and shows its floor.
-func (*floorShowVerb) Run(ctx context.Context, in *invocation) error {
+func (v *floorShowVerb) Run(ctx context.Context, in *invocation) error {
 	ctx, cancel := patient(ctx)
 	defer cancel()
-	return in.with(ctx, func(s *session) error {
-		now, err := readState(ctx, &s.facets)
+	return v.with(ctx, in, "show floor", "", func(m machine) error {
+		now, err := m.state(ctx)
 		if err != nil {
 			return cannot("show floor", "", err)
 		}
@@ -48,6 +48,7 @@ func (*floorShowVerb) Run(ctx context.Context, in *invocation) error {
 // floorLowerVerb lowers the floor.
 type floorLowerVerb struct {
 	Version string `arg:"" placeholder:"VERSION" help:"The new floor, or none."`
+	appFlag
 }
 
 // noFloor means that there is no floor.
@@ -55,12 +56,14 @@ const noFloor = "none"
 
 // Run lowers the floor and shows the new one.
 func (v *floorLowerVerb) Run(ctx context.Context, in *invocation) error {
-	return in.with(ctx, func(s *session) error {
+	ctx, cancel := patient(ctx)
+	defer cancel()
+	return v.with(ctx, in, "lower floor to", v.Version, func(m machine) error {
 		version := v.Version
 		if version == noFloor {
 			version = ""
 		}
-		if err := lowerFloor(ctx, &s.facets, version); err != nil {
+		if err := lowerFloor(ctx, m, version); err != nil {
 			return cannot("lower floor to", v.Version, err)
 		}
 		is := floor{orNull(version, "")}
@@ -68,8 +71,8 @@ func (v *floorLowerVerb) Run(ctx context.Context, in *invocation) error {
 	})
 }
 
-func lowerFloor(ctx context.Context, f *facets, version string) error {
-	recovery, done := f.recovery(ctx)
+func lowerFloor(ctx context.Context, m machine, version string) error {
+	recovery, done := m.recovery(ctx)
 	defer done()
 	answer, release := recovery.LowerFloor(ctx,
 		func(p update.UpdateRecovery_lowerFloor_Params) error { return p.SetSystemVersion(version) })

@@ -26,6 +26,8 @@ var asked = []string{
 	"apps", "install FILE", "upgrade --timeout 1ms FILE", "uninstall a",
 	"ls", "ls hello", "cat hello/payload.elf",
 	"operators list", "operators revoke " + aKey,
+	"rollback --app a --timeout 1ms", "clear --app a b", "discard --app a", "history --app a", "verify --app a",
+	"floor --app a", "floor lower --app a none",
 	"shutdown", "reboot", "reboot --downtime",
 }
 

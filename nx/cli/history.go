@@ -10,7 +10,7 @@ import (
 )
 
 // historyVerb shows the last steps of the state machine.
-type historyVerb struct{}
+type historyVerb struct{ appFlag }
 
 // An event is one accepted step.
 type event struct {
@@ -25,12 +25,20 @@ type event struct {
 }
 
 // Run shows the history, oldest first.
-func (*historyVerb) Run(ctx context.Context, in *invocation) error {
-	return show(ctx, in, "show history", "", readHistory, printHistory)
+func (v *historyVerb) Run(ctx context.Context, in *invocation) error {
+	ctx, cancel := patient(ctx)
+	defer cancel()
+	return v.with(ctx, in, "show history", "", func(m machine) error {
+		events, err := readHistory(ctx, m)
+		if err != nil {
+			return cannot("show history", "", err)
+		}
+		return in.answer(events, func(w io.Writer) { printHistory(w, events) })
+	})
 }
 
-func readHistory(ctx context.Context, f *facets) ([]event, error) {
-	status, done := f.status(ctx)
+func readHistory(ctx context.Context, m machine) ([]event, error) {
+	status, done := m.status(ctx)
 	defer done()
 	answer, release := status.History(ctx, nil)
 	defer release()

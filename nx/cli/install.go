@@ -73,7 +73,8 @@ func installApps(ctx context.Context, s *session, v intake) error {
 	}
 	s.in.note("%s %s is on trial", app.name, set.SystemVersion)
 	if err := awaitOf(ctx, s, app.status(s), v.timeout, set.verdict); err != nil {
-		return cannot(v.verb, app.name+" "+set.SystemVersion, unlessTrialGoesOn(ctx, namingServices(ctx, &s.facets, err)))
+		return cannot(v.verb, app.name+" "+set.SystemVersion, unlessGoingOn(ctx, "the trial",
+			"`nx apps` shows the verdict, `nx rollback --app "+app.name+"` ends the trial", namingServices(ctx, s, err)))
 	}
 	return s.in.answer(installed{app.name, set}, func(w io.Writer) {
 		for _, b := range set.Bundles {
@@ -117,7 +118,7 @@ func fetchApp(ctx context.Context, s *session, v intake) (app *openedApp, set st
 		return got, cost, err
 	})
 	if err == nil {
-		app, err = openStaged(ctx, s, name)
+		app, err = openPackage(ctx, s, name)
 	}
 	if err == nil {
 		if set, err = stagedOf(updateclient.Staged(ctx, update.Updated(app.app))); err == nil {
@@ -139,15 +140,6 @@ func pastOf(verb string) string {
 		return "upgrad"
 	}
 	return verb
-}
-
-// unlessTrialGoesOn adds to the error of an interrupted wait that the trial itself continues.
-func unlessTrialGoesOn(ctx context.Context, err error) error {
-	if ctx.Err() == nil {
-		return err
-	}
-	return &failure{text: "interrupted: the trial goes on", reason: refusal.Cancelled,
-		hint: "`nx apps` shows the verdict"}
 }
 
 // An openedApp is a package that a set is for.
@@ -174,8 +166,8 @@ func openApp(ctx context.Context, s *session, v intake, name string) (*openedApp
 	return app, nil
 }
 
-// openStaged opens a package in which a set is staged, or may be.
-func openStaged(ctx context.Context, s *session, name string) (*openedApp, error) {
+// openPackage opens a package, whatever it holds.
+func openPackage(ctx context.Context, s *session, name string) (*openedApp, error) {
 	s.in.app = name
 	installer, done := s.installer(ctx)
 	app := &openedApp{name: name, done: done}

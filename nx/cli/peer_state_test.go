@@ -80,6 +80,3 @@ func (s *peerKeeper) Done(_ context.Context, call powers.StateSink_done) error {
 	}
 	return convert.Refuse(res.NewRefusal, refusal.New(refusal.BadArchive, "it is not a tar archive"))
 }
-
-// Apps hands out nothing: these systems have no apps.
-func (*peerOperator) Apps(context.Context, operator.Operator_apps) error { return nil }

@@ -44,6 +44,7 @@ type peer struct {
 	older     bool                 // it knows of no facet that can only stage
 	tacit     bool                 // its last reports are overtaken by its answer
 	withheld  bool                 // it does not give that facet
+	sick      bool                 // what runs after a rollback does not become healthy
 	held      [][]byte             // digests of the payloads that it holds
 	refuseAt  int                  // a write that brings the stage to so many bytes is refused; 0: none
 	received  bytes.Buffer

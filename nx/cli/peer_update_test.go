@@ -103,7 +103,12 @@ func (u *peerUpdated) Rollback(_ context.Context, call update.UpdateRecovery_rol
 		return err
 	}
 	u.p.change(func(s *peerState) { s.active, s.pending, s.healthy = bootrecord.Slot_b, bootrecord.Slot_none, false })
-	go u.p.change(func(s *peerState) { s.healthy = true })
+	u.p.mu.Lock()
+	sick := u.p.sick
+	u.p.mu.Unlock()
+	if !sick {
+		go u.p.change(func(s *peerState) { s.healthy = true })
+	}
 	return nil
 }
 

@@ -15,29 +15,32 @@ import (
 
 // rollbackVerb returns to the set in the other slot.
 type rollbackVerb struct {
+	appFlag
 	Timeout time.Duration `placeholder:"DUR" default:"10m" help:"How long to wait until the earlier set is healthy (default: 10m)."`
 }
 
 // Run rolls back and waits until what runs then is confirmed healthy.
 func (v *rollbackVerb) Run(ctx context.Context, in *invocation) error {
-	return in.with(ctx, func(s *session) error {
-		if err := rollBack(ctx, &s.facets); err != nil {
-			return cannot("roll back", "", err)
+	return v.with(ctx, in, "roll back", v.App, func(m machine) error {
+		if err := rollBack(ctx, m); err != nil {
+			return cannot("roll back", v.App, err)
 		}
-		var now state
-		err := await(ctx, s, v.Timeout, func(seen state) (bool, error) {
-			now = seen
-			return seen.PendingSlot == nil && seen.HealthOK, nil
-		})
+		now, err := m.awaitReturn(ctx, v.Timeout)
 		if err != nil {
-			return cannot("roll back", "", err)
+			return cannot("roll back", v.App, err)
 		}
-		return in.answer(now, func(w io.Writer) { fmt.Fprintf(w, "rolled back: %s\n", clean(now.running())) })
+		var value any = now
+		if v.App != "" {
+			value = packageOf(v.App, now)
+		}
+		return in.answer(value, func(w io.Writer) {
+			fmt.Fprintf(w, "%s: %s\n", strings.TrimSpace("rolled back "+v.App), clean(now.running()))
+		})
 	})
 }
 
-func rollBack(ctx context.Context, f *facets) error {
-	recovery, done := f.recovery(ctx)
+func rollBack(ctx context.Context, m machine) error {
+	recovery, done := m.recovery(ctx)
 	defer done()
 	answer, release := recovery.Rollback(ctx, nil)
 	defer release()
@@ -45,15 +48,35 @@ func rollBack(ctx context.Context, f *facets) error {
 	return err
 }
 
+// awaitReturn waits until what runs after a rollback is confirmed healthy. An app may have nothing to run then.
+func (m machine) awaitReturn(ctx context.Context, patience time.Duration) (now state, err error) {
+	err = awaitOf(ctx, m.session, m.status, patience, func(seen state) (bool, error) {
+		now = seen
+		gone := m.app != nil && now.slot(now.ActiveSlot).SystemVersion == nil
+		return now.PendingSlot == nil && (now.HealthOK || gone), nil
+	})
+	switch {
+	case err == nil:
+		return now, nil
+	case refusal.Of(err) == refusal.HealthTimeout:
+		err = refusal.New(refusal.HealthTimeout, "the earlier set runs, but is not healthy: %s",
+			refusal.DetailOf(namingServices(ctx, m.session, err)))
+	}
+	return now, unlessGoingOn(ctx, "the rollback", "`nx services` shows how the services are", err)
+}
+
 // clearVerb removes a set from quarantine.
 type clearVerb struct {
-	Set string `arg:"" placeholder:"SET" help:"Digest of the set, a beginning of it, or its version, that only one has."`
+	Set string `arg:"" placeholder:"SET" help:"Digest of the set, a prefix of it, or its version; only one set may match."`
+	appFlag
 }
 
 // Run takes a set out of quarantine.
 func (v *clearVerb) Run(ctx context.Context, in *invocation) error {
-	return in.with(ctx, func(s *session) error {
-		now, err := readState(ctx, &s.facets)
+	ctx, cancel := patient(ctx)
+	defer cancel()
+	return v.with(ctx, in, "clear", v.Set, func(m machine) error {
+		now, err := m.state(ctx)
 		if err != nil {
 			return cannot("clear", v.Set, err)
 		}
@@ -61,7 +84,7 @@ func (v *clearVerb) Run(ctx context.Context, in *invocation) error {
 		if err != nil {
 			return cannot("clear", v.Set, err)
 		}
-		if err := clearQuarantine(ctx, &s.facets, set.IndexSHA256); err != nil {
+		if err := clearQuarantine(ctx, m, set.IndexSHA256); err != nil {
 			return cannot("clear", v.Set, err)
 		}
 		return in.answer(set, func(w io.Writer) {
@@ -95,12 +118,12 @@ func (s state) findQuarantined(name string) (quarantined, error) {
 	}
 }
 
-func clearQuarantine(ctx context.Context, f *facets, digest string) error {
+func clearQuarantine(ctx context.Context, m machine, digest string) error {
 	raw, err := nxs.ParseDigest(digest)
 	if err != nil {
 		return err
 	}
-	recovery, done := f.recovery(ctx)
+	recovery, done := m.recovery(ctx)
 	defer done()
 	answer, release := recovery.ClearQuarantine(ctx, func(p update.UpdateRecovery_clearQuarantine_Params) error {
 		return p.SetIndexSha256(raw[:])

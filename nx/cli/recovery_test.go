@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"context"
 	"testing"
 
 	"nexus/capnpgen/bootrecord"
@@ -16,6 +17,26 @@ func TestRollbackRefused(t *testing.T) {
 	p := startPeer(t)
 	p.refuses("rollback", "no-previous", "there is no good set to return to")
 	p.nx("rollback").want(t, 1, "", "nx: cannot roll back: there is no good set to return to\n")
+}
+
+// After the rollback itself, an error says that it was done.
+func TestRollbackWithoutVerdict(t *testing.T) {
+	p := startPeer(t)
+	p.set(func(p *peer) { p.sick = true })
+	p.nx("rollback", "--timeout", "1ms").want(t, 1, "",
+		"nx: cannot roll back: the earlier set runs, but is not healthy: no verdict within 1ms\n")
+}
+
+func TestRollbackInterrupted(t *testing.T) {
+	p := startPeer(t)
+	p.set(func(p *peer) { p.sick = true })
+	ctx, interrupt := context.WithTimeout(t.Context(), patience)
+	go func() {
+		<-p.followed
+		interrupt()
+	}()
+	run(ctx, "--dir", p.dir, "rollback").want(t, 1, "", "nx: cannot roll back: interrupted: the rollback goes on\n"+
+		"hint: `nx services` shows how the services are\n")
 }
 
 func TestClear(t *testing.T) {

@@ -69,7 +69,7 @@ func byPatches(patched uint64) string {
 
 // switchVerb puts the staged set on trial.
 type switchVerb struct {
-	Set string `arg:"" optional:"" placeholder:"SET" help:"Only if this is the staged set: its version, or a beginning of its digest."`
+	Set string `arg:"" optional:"" placeholder:"SET" help:"Only if this is the staged set: its version, or a prefix of its digest."`
 }
 
 // Run switches to what is staged now. It does not wait for the verdict.
@@ -94,8 +94,8 @@ func (v *switchVerb) Run(ctx context.Context, in *invocation) error {
 
 // discardVerb discards the staged set, or ends the stage in progress.
 type discardVerb struct {
-	Set string `arg:"" optional:"" placeholder:"SET" help:"Only if this is the staged set: its version, or a beginning of its digest."`
-	App string `placeholder:"NAME" help:"The set of this package of apps, as nx apps names it, instead of the system's."`
+	Set string `arg:"" optional:"" placeholder:"SET" help:"Only if this is the staged set: its version, or a prefix of its digest."`
+	appFlag
 }
 
 // endedStage is the result if a stage was in progress.
@@ -105,21 +105,18 @@ type endedStage struct {
 
 // Run ends the stage in progress, whoever started it. If there is none, or a set is named, it discards the staged set.
 func (v *discardVerb) Run(ctx context.Context, in *invocation) error {
-	return in.with(ctx, func(s *session) error {
-		updated, recovery, done, err := v.place(ctx, s)
-		if err != nil {
-			return cannot("discard", v.App, err)
-		}
-		defer done()
-		ended := false
+	return v.with(ctx, in, "discard", v.App, func(m machine) error {
 		if v.Set == "" {
-			if ended, err = endStage(ctx, recovery); err != nil {
+			ended, err := endStage(ctx, m)
+			if err != nil {
 				return cannot("discard", v.App, err)
 			}
+			if ended {
+				return in.answer(endedStage{true}, func(w io.Writer) { fmt.Fprintln(w, "ended the stage under way") })
+			}
 		}
-		if ended {
-			return in.answer(endedStage{true}, func(w io.Writer) { fmt.Fprintln(w, "ended the stage under way") })
-		}
+		updated, done := m.updated(ctx)
+		defer done()
 		set, err := stagedAs(ctx, updated, v.Set)
 		if err != nil {
 			return cannot("discard", v.App, in.nothingToDiscard(err))
@@ -148,22 +145,10 @@ func (in *invocation) nothingToDiscard(err error) error {
 		hint: "`" + in.nx() + shows + "` shows what is staged"}
 }
 
-// place returns the facets of where sets are staged: of the system, or of a package of apps.
-func (v *discardVerb) place(ctx context.Context, s *session) (update.Updated, update.UpdateRecovery, func(), error) {
-	if v.App != "" {
-		app, err := openStaged(ctx, s, v.App)
-		if err != nil {
-			return update.Updated{}, update.UpdateRecovery{}, nil, err
-		}
-		return update.Updated(app.app), update.UpdateRecovery(app.app), app.done, nil
-	}
-	updated, release := s.updated(ctx)
-	recovery, done := s.recovery(ctx)
-	return updated, recovery, func() { release(); done() }, nil
-}
-
 // endStage ends the stage in progress and reports whether there was one. Older systems cannot do that.
-func endStage(ctx context.Context, recovery update.UpdateRecovery) (ended bool, err error) {
+func endStage(ctx context.Context, m machine) (ended bool, err error) {
+	recovery, done := m.recovery(ctx)
+	defer done()
 	answer, release := recovery.EndStage(ctx, nil)
 	defer release()
 	res, err := answer.Struct()

@@ -88,9 +88,11 @@ func (s state) slot(name string) slotState {
 // holds reports whether a slot holds the set with that digest.
 func (s slotState) holds(digest string) bool { return s.IndexSHA256 != nil && *s.IndexSHA256 == digest }
 
-// readState returns the current state.
-func readState(ctx context.Context, f *facets) (state, error) {
-	facet, done := f.status(ctx)
+// readState returns the current state of the system.
+func readState(ctx context.Context, f *facets) (state, error) { return stateBy(ctx, f.status) }
+
+func stateBy(ctx context.Context, of statusFacet) (state, error) {
+	facet, done := of(ctx)
 	defer done()
 	status, err := updateclient.Get(ctx, facet)
 	return stateOf(status), err

@@ -38,7 +38,8 @@ func (v *updateVerb) Run(ctx context.Context, in *invocation) error {
 		}
 		in.note("%s in slot %s is on trial", set.SystemVersion, set.Slot)
 		if err := await(ctx, s, v.Timeout, set.verdict); err != nil {
-			return cannot("update to", set.SystemVersion, unlessGoingOn(ctx, namingServices(ctx, &s.facets, err)))
+			return cannot("update to", set.SystemVersion, unlessGoingOn(ctx, "the trial",
+				"`nx status` shows the verdict, `nx rollback` ends the trial", namingServices(ctx, s, err)))
 		}
 		done := updated{set, watched.stop()}
 		return in.answer(done, func(w io.Writer) {
@@ -66,21 +67,21 @@ func (v *updateVerb) bring(ctx context.Context, in *invocation, s *session) (sta
 	return set, unlessDone("stage", file.name, err)
 }
 
-// namingServices adds the services that are not healthy yet to the error of a timeout.
-func namingServices(ctx context.Context, f *facets, err error) error {
+// namingServices adds the services that are not healthy yet, of what the command is about, to the error of a timeout.
+func namingServices(ctx context.Context, s *session, err error) error {
 	refused, own := err.(*refusal.Error) // what the system itself said names them already
 	if !own || refused.Reason != refusal.HealthTimeout {
 		return err
 	}
 	ctx, cancel := patient(ctx)
 	defer cancel()
-	services, askErr := serviceStates(ctx, f)
+	services, askErr := serviceStates(ctx, &s.facets)
 	if askErr != nil {
 		return err
 	}
 	var waits []string
 	for _, one := range services {
-		if one.State != healthyState {
+		if orElse(one.App, "") == s.in.app && one.State != healthyState {
 			waits = append(waits, fmt.Sprintf("service %s %s is %s", one.Name, one.Version, one.State))
 		}
 	}
@@ -90,13 +91,12 @@ func namingServices(ctx context.Context, f *facets, err error) error {
 	return refusal.New(refused.Reason, "%s: %s", refused.Detail, strings.Join(waits, ", "))
 }
 
-// unlessGoingOn adds to the error of an interrupted wait that the update itself continues.
-func unlessGoingOn(ctx context.Context, err error) error {
+// unlessGoingOn adds to the error of an interrupted wait that what was waited for continues.
+func unlessGoingOn(ctx context.Context, what, hint string, err error) error {
 	if ctx.Err() == nil {
 		return err
 	}
-	return &failure{text: "interrupted: the trial goes on", reason: refusal.Cancelled,
-		hint: "`nx status` shows the verdict, `nx rollback` ends the trial"}
+	return &failure{text: "interrupted: " + what + " goes on", reason: refusal.Cancelled, hint: hint}
 }
 
 // An updated is the result of an update.

@@ -12,7 +12,7 @@ import (
 )
 
 // verifyVerb checks what is in the slots, and what is staged.
-type verifyVerb struct{}
+type verifyVerb struct{ appFlag }
 
 // A slotCheck is what a check of one slot found; version is null for an empty slot, reason and detail are null for an
 // intact one.
@@ -25,9 +25,9 @@ type slotCheck struct {
 }
 
 // Run verifies both slots, and the staged set. It fails after the output if one did not pass.
-func (*verifyVerb) Run(ctx context.Context, in *invocation) error {
-	return in.with(ctx, func(s *session) error {
-		checks, err := scrubSlots(ctx, &s.facets)
+func (v *verifyVerb) Run(ctx context.Context, in *invocation) error {
+	return v.with(ctx, in, "verify slots", "", func(m machine) error {
+		checks, err := scrubSlots(ctx, m)
 		if err != nil {
 			return cannot("verify slots", "", err)
 		}
@@ -45,8 +45,8 @@ func (*verifyVerb) Run(ctx context.Context, in *invocation) error {
 	})
 }
 
-func scrubSlots(ctx context.Context, f *facets) ([]slotCheck, error) {
-	recovery, done := f.recovery(ctx)
+func scrubSlots(ctx context.Context, m machine) ([]slotCheck, error) {
+	recovery, done := m.recovery(ctx)
 	defer done()
 	answer, release := recovery.Scrub(ctx, nil)
 	defer release()
