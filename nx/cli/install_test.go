@@ -2,6 +2,8 @@ package cli_test
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -9,6 +11,9 @@ import (
 	"nexus/capnpgen/operator"
 	"nexus/capnpgen/update"
 	"nexus/daemons/vat"
+	"nexus/libupdates/nxb"
+	"nexus/libupdates/updatestest"
+	"nexus/nx/cli"
 )
 
 func (o *peerOperator) Apps(_ context.Context, call operator.Operator_apps) error {
@@ -35,6 +40,32 @@ func (a peerApps) Open(_ context.Context, call update.AppInstaller_open) error {
 func (peerApps) Uninstall(context.Context, update.AppInstaller_uninstall) error { return nil }
 
 func (peerApps) Attenuate(context.Context, update.AppInstaller_attenuate) error { return nil }
+
+// On a terminal the bar of an install is gone in the end, as that of a stage is.
+func TestInstallOnATerminal(t *testing.T) {
+	p := startPeer(t)
+	p.set(func(p *peer) { p.onSwitch, p.tacit = commit, true })
+	key := updatestest.Key(1)
+	file := filepath.Join(t.TempDir(), "set.nxs")
+	raw := updatestest.Archive(t, key, "1.2.0",
+		updatestest.Bundle("hello", "1.2.0", []string{nxb.AbilityService}, make([]byte, 3<<20), key))
+	if err := os.WriteFile(file, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var stdout, stderr lockedBuffer
+	status := cli.Run(t.Context(), []string{"--dir", p.dir, "install", file}, cli.Host{
+		Stdout: &stdout, Stderr: &stderr, Terminal: true, Getenv: func(string) string { return "" },
+	})
+	drawn := stderr.String()
+	at := strings.LastIndex(drawn, "hello 1.2.0 is on trial\n")
+	if status != 0 || at < 1 {
+		t.Fatalf("status %d, %q, %q", status, stdout.String(), drawn)
+	}
+	line := drawn[strings.LastIndex(drawn[:at-1], "\r"):at]
+	if !strings.Contains(drawn, "set.nxs") || strings.Trim(line, "\r \x1b[2K") != "" {
+		t.Errorf("what is on the line before what follows: %q of %q", line, drawn)
+	}
+}
 
 func TestRollbackOfAnApp(t *testing.T) {
 	p := startPeer(t)

@@ -37,20 +37,22 @@ type unpatched struct {
 // uploadSet stages a file through the sink that open asks for. When it does not return a set, the system has discarded
 // what it received, or the error says that it has not.
 func uploadSet(ctx context.Context, s *session, set archive, show progress, open opening) (staged, error) {
-	defer show.end()
 	result, err := sendSet(ctx, set, show, open)
 	if err != nil {
-		return result, whatBecame(ctx, s, err)
+		err = whatBecame(ctx, s, err)
 	}
-	show.whole(uint64(set.size))
-	return result, nil
+	return result, err
 }
 
 // sendSet sends the archive: as an open file where the system can take one, else as bytes.
 func sendSet(ctx context.Context, set archive, show progress, open opening) (staged, error) {
+	defer show.end()
 	sink := open(ctx, uint64(set.size), update.StageProgress_ServerToClient(&progressServer{show}))
 	defer sink.Release()
 	result, err := sink.Send(ctx, io.NewSectionReader(plainReader{set.File}, 0, set.size), set.File)
+	if err == nil {
+		show.whole(uint64(set.size))
+	}
 	return stagedOf(result, err)
 }
 
