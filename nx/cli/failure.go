@@ -100,6 +100,8 @@ func saidOnce(what, detail string) string {
 func (in *invocation) cause(ctx context.Context, err error) (refusal.Reason, string) {
 	var refused *refusal.Error
 	switch {
+	case errors.As(err, &refused):
+		return refused.Reason, err.Error() // what nx itself says around it tells what it is about
 	case errors.As(convert.Excepted(err), &refused):
 		return refused.Reason, refused.Detail
 	case ctx.Err() != nil:

@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"context"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -131,10 +132,12 @@ func TestRebootWaitsForTheEnd(t *testing.T) {
 	p.nx("reboot").want(t, 0, "the system in "+p.dir+" is down and begins anew\n", "")
 	p.nx("reboot", "--json").want(t, 0, "{}\n", "")
 	p.stopping.Store(true)
-	p.nx("reboot").want(t, 1, "", "nx: cannot reboot "+p.dir+": another end was ordered before\n")
-	p.nx("reboot", "--json").want(t, 1,
-		`{"error":"cannot reboot `+p.dir+`: another end was ordered before","reason":"superseded"}`+"\n",
-		"nx: cannot reboot "+p.dir+": another end was ordered before\n")
+	text := "cannot reboot the system in " + p.dir + ": another end was ordered before"
+	p.nx("reboot").want(t, 1, "", "nx: "+text+"\n")
+	p.nx("reboot", "--json").want(t, 1, `{"error":"`+text+`","reason":"superseded"}`+"\n", "nx: "+text+"\n")
+	socket := filepath.Join(p.dir, "control.sock")
+	run(t.Context(), "--socket", socket, "reboot").want(t, 1, "",
+		"nx: cannot reboot the system at "+socket+": another end was ordered before\n")
 }
 
 // Times are shown where they are known, and a clock that knew no date gives none.

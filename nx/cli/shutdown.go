@@ -24,7 +24,7 @@ func (*shutdownVerb) Run(ctx context.Context, in *invocation) error {
 		defer release()
 		_, err := answer.Struct()
 		if err := awaitDown(ctx, s, err); err != nil {
-			return cannot("shut down", in.dir, err)
+			return cannot("shut down the system", in.place(), err)
 		}
 		return in.answer(struct{}{}, func(w io.Writer) { fmt.Fprintf(w, "the system %s is down\n", in.place()) })
 	})
@@ -55,10 +55,10 @@ func (v *rebootVerb) Run(ctx context.Context, in *invocation) error {
 		defer release()
 		_, err = answer.Struct()
 		if err := awaitDown(ctx, s, err); err != nil {
-			return cannot("reboot", in.dir, err)
+			return cannot("reboot the system", in.place(), err)
 		}
 		if err := watched.awaitBack(ctx); err != nil {
-			return cannot("see the services back", in.dir, err)
+			return cannot("wait for the services", "", err)
 		}
 		done := rebooted{watched.stop()}
 		return in.answer(done, func(w io.Writer) {

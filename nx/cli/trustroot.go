@@ -320,7 +320,7 @@ func readRootFiles(names []string) ([]byte, error) {
 		}
 		part, err := io.ReadAll(io.LimitReader(f, roots.MaxChain+1))
 		if err = errors.Join(err, f.Close()); err != nil {
-			return nil, cannot("read", name, err)
+			return nil, cannot("read", name, plain(err))
 		}
 		if raw = append(raw, part...); len(raw) > roots.MaxChain {
 			return nil, cannot("read", name, refusal.New(refusal.BadRoot, "the roots have more than %d bytes",
