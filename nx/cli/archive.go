@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -43,7 +44,7 @@ func (in *invocation) openArchive(ctx context.Context, path string) (archive, er
 	case err != nil:
 		return archive{}, plain(err)
 	case info.Mode()&os.ModeNamedPipe != 0:
-		return receivePipe(ctx, path)
+		return receive(ctx, &pipe{path: path}, path)
 	case isBundle(path):
 		return archive{}, errors.New("it is a bundle, not a system set (.nxs): nxs-pack makes a set of bundles")
 	case !info.Mode().IsRegular():
@@ -62,14 +63,20 @@ func isBundle(path string) bool {
 	return err == nil
 }
 
-// receivePipe receives a set from a named pipe, such as a shell's <(command).
-func receivePipe(ctx context.Context, path string) (archive, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return archive{}, plain(err)
+// A pipe is a named pipe, such as that of a shell's <(command). It is opened when it is read first, because that waits
+// until somebody writes to it.
+type pipe struct {
+	path string
+	file *os.File
+}
+
+func (p *pipe) Read(b []byte) (n int, err error) {
+	if p.file == nil {
+		if p.file, err = os.Open(p.path); err != nil {
+			return 0, err
+		}
 	}
-	defer file.Close()
-	return receive(ctx, file, path)
+	return p.file.Read(b)
 }
 
 // receive receives a set. Input that is not a set is refused early, however much of it would follow.
@@ -92,33 +99,40 @@ func receive(ctx context.Context, from io.Reader, name string) (archive, error) 
 
 // copyArchive copies until the end, unless ctx ends before; the goroutine that still waits for the pipe is then
 // abandoned.
-func copyArchive(ctx context.Context, to *os.File, from io.Reader) (size int64, err error) {
-	done := make(chan struct{})
+func copyArchive(ctx context.Context, to io.Writer, from io.Reader) (int64, error) {
+	type outcome struct {
+		size int64
+		err  error
+	}
+	done := make(chan outcome, 1)
 	go func() {
-		defer close(done)
-		head := make([]byte, nxs.BlockSize)
-		n, readErr := io.ReadFull(from, head)
-		if readErr != nil && readErr != io.EOF && readErr != io.ErrUnexpectedEOF {
-			err = fmt.Errorf("cannot receive set: %w", plain(readErr))
-			return
-		}
-		if err = nxs.CheckStart(head[:n]); err != nil {
-			return
-		}
-		if _, err = to.Write(head[:n]); err == nil {
-			size, err = io.Copy(to, io.LimitReader(from, nxs.MaxPolicy))
-			size += int64(n)
-		}
-		if err != nil {
-			err = fmt.Errorf("cannot receive set: %w", plain(err))
-		} else if size > nxs.MaxPolicy {
-			err = refusal.New(refusal.ArchiveTooLarge, "it is larger than any policy allows")
-		}
+		size, err := copyAll(to, from)
+		done <- outcome{size, err}
 	}()
 	select {
-	case <-done:
-		return size, err
+	case o := <-done:
+		return o.size, o.err
 	case <-ctx.Done():
 		return 0, context.Cause(ctx)
 	}
+}
+
+func copyAll(to io.Writer, from io.Reader) (int64, error) {
+	head := make([]byte, nxs.BlockSize)
+	n, err := io.ReadFull(from, head)
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		return 0, fmt.Errorf("cannot receive set: %w", plain(err))
+	}
+	head = head[:n]
+	if err := nxs.CheckStart(head); err != nil {
+		return 0, err
+	}
+	size, err := io.Copy(to, io.LimitReader(io.MultiReader(bytes.NewReader(head), from), nxs.MaxPolicy+1))
+	switch {
+	case err != nil:
+		return 0, fmt.Errorf("cannot receive set: %w", plain(err))
+	case size > nxs.MaxPolicy:
+		return 0, refusal.New(refusal.ArchiveTooLarge, "it is larger than any policy allows")
+	}
+	return size, nil
 }

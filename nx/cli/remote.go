@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"time"
 
 	"nexus/capnpgen/operator"
 	"nexus/daemons/pinned"
@@ -66,6 +65,8 @@ func (t *target) dialElsewhere(ctx context.Context) (guard.Stream, func() error,
 	conn, err := pinned.Dial(ctx, t.remote.To, own, device)
 	var network net.Error
 	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil, nil, context.Cause(ctx)
 	case errors.Is(err, pinned.ErrKey):
 		return nil, nil, refusal.New(refusal.WrongDevice, "another device answers than the one with the key %s", device)
 	case errors.As(err, &network):
@@ -125,7 +126,7 @@ func (k operatorKey) until() string {
 	case k.UntilUnixMs == 0:
 		return "-"
 	}
-	return time.UnixMilli(int64(k.UntilUnixMs)).UTC().Format(time.RFC3339)
+	return day(k.UntilUnixMs)
 }
 
 func operatorKeys(ctx context.Context, f *facets) ([]operatorKey, error) {
