@@ -62,6 +62,9 @@ type stateExportVerb struct {
 
 // Run writes the archive.
 func (v *stateExportVerb) Run(ctx context.Context, in *invocation) error {
+	if err := in.notToTerminal("state export"); err != nil {
+		return err
+	}
 	return in.with(ctx, func(s *session) error {
 		if err := exportState(ctx, &s.facets, v.Bundle, in.host.Stdout); err != nil {
 			return cannot("export state of", v.Bundle, err)
@@ -218,7 +221,7 @@ func sendPieces(ctx context.Context, sink rpc.StateSink, in io.Reader) error {
 			return nil
 		}
 		if err != nil {
-			return err
+			return plain(err)
 		}
 	}
 }

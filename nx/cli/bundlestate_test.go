@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"nexus/nx/cli"
 )
 
 // What bundles keep is listed, saved and replaced; a refusal comes with its reason, and names are harmless.
@@ -25,6 +27,7 @@ func TestBundleState(t *testing.T) {
 		!strings.HasPrefix(got.stderr, "nx: cannot export state of other: it keeps no state\n") {
 		t.Errorf("a bundle without state: %+v", got)
 	}
+	p.nx("state", "import", "web", p.dir).want(t, 1, "", "nx: cannot import state of web: is a directory\n")
 	p.nx("state", "import", "web", file("archive")).want(t, 0,
 		"the state of web is replaced: it counts from the next start of its program on\n", "")
 	p.nx("state", "import", "--json", "web", file("none")).want(t, 1,
@@ -32,5 +35,21 @@ func TestBundleState(t *testing.T) {
 		"nx: cannot import state of web: it is not a tar archive\n")
 	if got := p.nx("state", "import", "web", file("")+".missing"); got.status != 1 {
 		t.Errorf("a file that is missing: %+v", got)
+	}
+}
+
+// What a bundle consists of, and what it keeps, could drive a terminal.
+func TestNoBytesToATerminal(t *testing.T) {
+	p := startPeer(t)
+	screen, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil {
+		t.Skipf("no terminal here: %v", err)
+	}
+	defer screen.Close()
+	for _, verb := range []string{"state export", "cat"} {
+		args := append([]string{"--dir", p.dir}, strings.Fields(verb+" web")...)
+		runOn(t.Context(), cli.Host{Stdout: screen}, args...).want(t, 2, "",
+			"nx: "+verb+" writes no bytes of a bundle to a terminal: redirect it to a file\n"+
+				"hint: `nx --help` shows the verbs, `nx VERB --help` one of them\n")
 	}
 }

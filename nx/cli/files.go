@@ -95,11 +95,11 @@ type catVerb struct {
 
 // Run exits 0 only if every byte was written, and all of them are the signed ones.
 func (v *catVerb) Run(ctx context.Context, in *invocation) error {
-	switch {
-	case in.json:
+	if in.json {
 		return wrongUsage("cat writes the file as it is, not as JSON")
-	case in.showsToTerminal():
-		return wrongUsage("cat writes no bytes of a bundle to a terminal: redirect it to a file")
+	}
+	if err := in.notToTerminal("cat"); err != nil {
+		return err
 	}
 	return in.with(ctx, func(s *session) error {
 		if err := copyFile(ctx, &s.facets, v.Path, in.host.Stdout); err != nil {
@@ -107,6 +107,14 @@ func (v *catVerb) Run(ctx context.Context, in *invocation) error {
 		}
 		return nil
 	})
+}
+
+// notToTerminal refuses to write what a bundle consists of, or keeps, where it could drive a terminal.
+func (t *terminal) notToTerminal(verb string) error {
+	if !t.showsToTerminal() {
+		return nil
+	}
+	return wrongUsage("%s writes no bytes of a bundle to a terminal: redirect it to a file", verb)
 }
 
 // showsToTerminal reports whether what the command writes is seen by people.

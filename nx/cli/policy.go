@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"nexus/capnpgen/bundle"
 	rpc "nexus/capnpgen/powers"
@@ -46,13 +45,7 @@ func (*policyShowVerb) Run(ctx context.Context, in *invocation) error {
 				fmt.Fprintln(w, "no policy is set, so no bundle has any power")
 				return
 			}
-			for line := range strings.SplitAfterSeq(p.Text, "\n") {
-				text, ended := strings.CutSuffix(line, "\n")
-				fmt.Fprint(w, clean(text))
-				if ended {
-					fmt.Fprintln(w)
-				}
-			}
+			io.WriteString(w, cleanLines(p.Text))
 		})
 	})
 }

@@ -46,6 +46,9 @@ func TestPolicy(t *testing.T) {
 	p.nx("policy", "set", file(webRule+webRule)).want(t, 0, "the policy is set, until the machine starts again: "+
 		"it counts for what is staged and started from now on\n", idle)
 	p.nx("policy").want(t, 0, webRule+webRule, idle)
+	indented := strings.ReplaceAll(webRule, "\n", "\n\t")
+	p.change(func(s *peerState) { s.policy = indented })
+	p.nx("policy").want(t, 0, indented, "")
 	p.change(func(s *peerState) { s.policy = "# \u202eevil\n" + webRule })
 	if got := p.nx("policy"); got.status != 0 || strings.Contains(got.stdout, "\u202e") ||
 		!strings.HasSuffix(got.stdout, "\n"+webRule) {
