@@ -28,7 +28,7 @@ type Registry struct {
 func (r *Registry) flags(set *flag.FlagSet) {
 	set.StringVar(&r.Credentials, registryCredentials, "", "`file` of credentials for registries, as Docker's config.json")
 	set.StringVar(&r.Roots, registryRoots, "", "`file` of certificates of which one must vouch for a registry")
-	set.Int64Var(&r.Rate, registryRate, 0, "`bytes` a second that are fetched from a registry at most; 0: no limit")
+	set.Int64Var(&r.Rate, registryRate, 0, "the most `bytes` a second to fetch from a registry; 0: no limit")
 }
 
 func (r Registry) check() error {

@@ -16,7 +16,7 @@ import (
 type stateVerb struct {
 	List   stateListVerb   `cmd:"" default:"1" help:"List what bundles keep."`
 	Export stateExportVerb `cmd:"" help:"Write the state of a bundle to standard output, as a tar archive."`
-	Import stateImportVerb `cmd:"" help:"Replace the state of a bundle by a tar archive, from the next start of its program on."`
+	Import stateImportVerb `cmd:"" help:"Replace the state of a bundle with a tar archive, from the next start of its program on."`
 }
 
 // stateListVerb lists what bundles keep.

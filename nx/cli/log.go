@@ -28,9 +28,9 @@ type logShowVerb struct {
 	Scope   string `placeholder:"S" help:"Only this scope: what a sender calls a part of itself, else the sender."`
 	Level   string `placeholder:"L" enum:"trace,debug,info,warn,error" default:"trace" help:"Only this severity and above: ${enum}."`
 	Audit   bool   `help:"Only audit records."`
-	Lines   uint32 `short:"n" placeholder:"N" default:"512" help:"The newest so many records, at most 100000."`
+	Lines   uint32 `short:"n" placeholder:"N" default:"512" help:"How many of the newest records to show, at most 100000."`
 	Since   string `placeholder:"TIME" help:"Only records from then on: a time (2006-01-02T15:04:05Z, or a beginning of it) or how long ago (10m)."`
-	Until   string `placeholder:"TIME" help:"Only records from before this time, as of --since."`
+	Until   string `placeholder:"TIME" help:"Only records from before this time, a time as for --since."`
 	Boot    *int64 `short:"b" placeholder:"N" help:"Only records of this boot: its number, or 0 for the current one, -1 for the one before it."`
 	Durable bool   `help:"Only records that are on disk."`
 	Losses  bool   `help:"Show how much of each sender is kept and how much was lost, instead of records."`

@@ -18,7 +18,7 @@ import (
 // policyVerb is about what the device grants to bundles.
 type policyVerb struct {
 	Show policyShowVerb `cmd:"" default:"1" help:"Show the policy."`
-	Set  policySetVerb  `cmd:"" help:"Replace the policy by a file."`
+	Set  policySetVerb  `cmd:"" help:"Replace the policy with a file."`
 }
 
 // policyShowVerb shows the policy.

@@ -10,7 +10,7 @@ import (
 type registryFlags struct {
 	RegistryCredentials string   `placeholder:"FILE" help:"Credentials for registries, in the format of Docker's config.json. Only fetchd reads them."`
 	RegistryCA          string   `name:"registry-ca" placeholder:"FILE" help:"Certificates, PEM, of which one must vouch for a registry. Default: those that this machine trusts; a registry on this machine is then spoken to without TLS."`
-	RegistryRate        nxs.Size `placeholder:"SIZE" help:"Bytes a second that are fetched from a registry at most, 16KiB or more (default: no limit)."`
+	RegistryRate        nxs.Size `placeholder:"SIZE" help:"The most bytes a second to fetch from a registry, 16KiB or more (default: no limit)."`
 }
 
 // minRegistryRate is the least rate at which a transfer does not stall.

@@ -50,7 +50,7 @@ type grammar struct {
 	State     stateVerb     `cmd:"" help:"List, save or replace what bundles keep."`
 	Explain   explainVerb   `cmd:"" help:"Show which powers a bundle asked for, and which it got by which rule."`
 	Floor     floorVerb     `cmd:"" help:"Show or lower the version floor."`
-	Verify    verifyVerb    `cmd:"" help:"Read every byte of both slots again and hold it against the signed digests."`
+	Verify    verifyVerb    `cmd:"" help:"Read every byte of both slots again and check it against the signed digests."`
 	History   historyVerb   `cmd:"" help:"Show the last steps of the state machine."`
 	Bundles   bundlesVerb   `cmd:"" help:"Show the published bundles."`
 	List      listVerb      `cmd:"" name:"ls" help:"List the files of the published bundles."`
@@ -61,10 +61,10 @@ type grammar struct {
 	Grant     grantVerb     `cmd:"" help:"Undo a revoke."`
 	Operators operatorsVerb `cmd:"" help:"Show or revoke the keys by which operators come in over the network."`
 	Log       logVerb       `cmd:"" help:"Show the journal."`
-	Crashes   crashesVerb   `cmd:"" help:"Show what ended as it should not have, and what is known about it."`
+	Crashes   crashesVerb   `cmd:"" help:"Show what ended unexpectedly, and what is known about it."`
 	RunBundle runVerb       `cmd:"" name:"run" help:"Run a bundle and wait for its end."`
 	Shutdown  shutdownVerb  `cmd:"" help:"Stop the system."`
-	Reboot    rebootVerb    `cmd:"" help:"Stop the system and have it begin anew."`
+	Reboot    rebootVerb    `cmd:"" help:"Restart the system."`
 
 	Completion completionVerb `cmd:"" help:"Print a script that completes the command line in a shell."`
 }

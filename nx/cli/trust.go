@@ -103,7 +103,7 @@ func (c anchorChange) until() string {
 
 // trustRemoveVerb removes a key.
 type trustRemoveVerb struct {
-	Key  string `arg:"" placeholder:"KEY" help:"Public key: a file, its text, or a beginning of it in hex that only one has."`
+	Key  string `arg:"" placeholder:"KEY" help:"Public key: a file, its text, or a prefix of it in hex that no other key has."`
 	Role string `enum:"system,apps" default:"system" help:"What it may no longer sign: system (sets) or apps (single bundles)."`
 	Yes  bool   `short:"y" help:"Do not ask."`
 }
