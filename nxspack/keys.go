@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"nexus/libupdates/trust"
@@ -31,6 +32,8 @@ func (v *keygenVerb) Validate() error {
 // Run writes a new seed to a file that only its owner can read, and the public key next to it. It replaces neither
 // file.
 func (v *keygenVerb) Run(c *command) error {
+	c.publishing.Lock() // the command must not exit with half a key written
+	defer c.publishing.Unlock()
 	seed := trust.NewSeed()
 	public := trust.NewSigner(seed).Public()
 	if err := writeNew(v.Output, 0o600, trust.SeedText(seed)); err != nil {
@@ -38,6 +41,9 @@ func (v *keygenVerb) Run(c *command) error {
 	}
 	if err := writeNew(v.Output+publicSuffix, modeFile, public.Text()); err != nil {
 		return cannot("write key", v.Output+publicSuffix, errors.Join(err, os.Remove(v.Output)))
+	}
+	if err := syncDir(filepath.Dir(v.Output)); err != nil {
+		return cannot("write key", v.Output, err)
 	}
 	return c.answer(struct {
 		PublicKey string `json:"publicKey"`
