@@ -36,7 +36,6 @@ func (v *deltaVerb) Run(ctx context.Context, c *command) error {
 		if made, err = makeDelta(ctx, old, fresh, signer); err != nil {
 			return cannot("make", v.Output, err)
 		}
-		defer made.close()
 		err := c.publishFile(v.Output, func(f *os.File) error { return made.write(f) })
 		return cannot("write", v.Output, err)
 	})
@@ -269,12 +268,6 @@ func (m *madeDelta) write(f *os.File) error {
 		m.size, err = f.Seek(0, io.SeekCurrent)
 	}
 	return err
-}
-
-func (m *madeDelta) close() {
-	for i := range m.sources {
-		m.sources[i].Content = nil
-	}
 }
 
 // describedDelta is the JSON answer about a delta.

@@ -31,7 +31,9 @@ func (v *extractVerb) Run(ctx context.Context, c *command) error {
 	err = c.publishDir(v.Output, func(dir string) error {
 		head, err = read(ctx, v.File, v.limits(), by,
 			func(h *nxs.Head) error { return extractHead(dir, h) },
-			func(b *nxs.Bundle) error { return extractBundle(dir, b) })
+			func(b *nxs.Bundle) error {
+				return makeBundle(filepath.Join(dir, b.Name+nxb.Suffix), b.RawManifest, b.Payload)
+			})
 		return plain(err, v.File)
 	})
 	if err != nil {
@@ -49,20 +51,11 @@ func extractHead(dir string, head *nxs.Head) error {
 	return writeFile(filepath.Join(dir, nxs.SignatureName), bytes.NewReader(head.Signature))
 }
 
-func extractBundle(dir string, b *nxs.Bundle) error {
-	return makeBundle(filepath.Join(dir, b.Name+nxb.Suffix), b.RawManifest, b.Payload)
-}
-
 // makeBundle creates the folder of a bundle.
 func makeBundle(dir string, rawManifest []byte, payload io.Reader) error {
 	if err := os.Mkdir(dir, modeDir); err != nil {
 		return err
 	}
-	return fillBundle(dir, rawManifest, payload)
-}
-
-// fillBundle writes payload and manifest into the folder of a bundle.
-func fillBundle(dir string, rawManifest []byte, payload io.Reader) error {
 	if err := writeFile(filepath.Join(dir, nxb.PayloadFile), payload); err != nil {
 		return err
 	}

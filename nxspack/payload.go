@@ -36,7 +36,7 @@ func openPayload(folder, bundle string, limit int64) (*payloadSource, error) {
 	case !info.Mode().IsRegular():
 		err = refusal.New(refusal.BadEntryType, "%s is not a regular file", nxb.PayloadFile)
 	case info.Size() > limit:
-		err = refusal.New(refusal.PayloadTooLarge, "payload is over the limit of %d bytes", limit)
+		err = tooLarge(limit)
 	}
 	if err != nil {
 		f.Close()

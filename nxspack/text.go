@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"strconv"
-	"time"
 
 	"nexus/libupdates/nxs"
 )
@@ -38,9 +37,8 @@ func count(n int, noun string) string {
 
 // made returns a set's timestamp as text.
 func made(x nxs.Index) string {
-	const year9999 = 253402300799999 // the last one that RFC 3339 can express
-	if x.TimestampUnixMs == 0 || x.TimestampUnixMs > year9999 {
-		return strconv.FormatUint(x.TimestampUnixMs, 10)
+	if x.TimestampUnixMs == 0 {
+		return "0"
 	}
-	return time.UnixMilli(int64(x.TimestampUnixMs)).UTC().Format(time.RFC3339)
+	return timeText(x.TimestampUnixMs)
 }
