@@ -115,6 +115,7 @@ func TestRunBundle(t *testing.T) {
 	p.nx("run", "good").want(t, 0, "", "")
 	p.nx("run", "--json", "good").want(t, 0, `{"exitCode":0,"signal":0}`+"\n", "")
 	p.nx("run", "bad").want(t, 1, "", "nx: cannot run bad: ended with exit code 3\n")
+	p.nx("run", "--json", "bad").want(t, 1, `{"exitCode":3,"signal":0}`+"\n", "nx: cannot run bad: ended with exit code 3\n")
 	p.nx("run", "killed").want(t, 1, "", "nx: cannot run killed: ended with signal 9\n")
 	p.nx("run", "--json", "none").want(t, 1,
 		`{"error":"cannot run none: no published bundle has this name","reason":"unknown-bundle"}`+"\n",

@@ -23,13 +23,14 @@ type exit struct {
 func (v *runVerb) Run(ctx context.Context, in *invocation) error {
 	return in.with(ctx, func(s *session) error {
 		end, err := runBundle(ctx, &s.facets, v.Bundle)
-		if err == nil && end != (exit{}) {
-			err = fmt.Errorf("ended with %s", end)
-		}
 		if err != nil {
 			return cannot("run", v.Bundle, err)
 		}
-		return in.answer(end, func(io.Writer) {})
+		if err := in.answer(end, func(io.Writer) {}); err != nil || end == (exit{}) {
+			return err
+		}
+		in.json = false // the answer says it already
+		return cannot("run", v.Bundle, fmt.Errorf("ended with %s", end))
 	})
 }
 
