@@ -23,7 +23,7 @@ const allVerbs = "`nx --help` shows the verbs, `nx VERB --help` one of them"
 type failure struct {
 	text   string         // one line
 	reason refusal.Reason // stable code
-	hint   string         // what to do about it, or empty
+	hint   string         // what to do about it, or empty; with marks, see filled
 	words  words          // of the service that an update failed by
 }
 
@@ -68,7 +68,7 @@ func (in *invocation) explain(ctx context.Context, err error) *failure {
 		if what == "" {
 			return ready
 		}
-		return &failure{text: clean(what + ": " + ready.text), reason: ready.reason, hint: ready.hint}
+		return &failure{text: clean(what + ": " + ready.text), reason: ready.reason, hint: in.filled(ready.hint)}
 	}
 	what = cmp.Or(what, "cannot go on")
 	reason, detail := in.cause(ctx, cause)
@@ -120,7 +120,7 @@ func (in *invocation) cause(ctx context.Context, err error) (refusal.Reason, str
 // lost reports whether the other side of a call went away.
 func lost(err error) bool { return vat.Disconnected(err) || errors.Is(err, errGone) }
 
-// hints are the advice for reasons. NX stands for the command for the system that was asked.
+// hints are the advice for reasons.
 var hints = map[refusal.Reason]string{
 	refusal.ArchiveTooLarge:    sizeHint,
 	refusal.Disconnected:       "what it was asked for may be done nevertheless: `NX status` shows it",
@@ -148,7 +148,7 @@ func trustHint(key string) string {
 		"(`NX trust update`)"
 }
 
-// appHints are the advice for a command that is about an app, where that is another. APP stands for the app.
+// appHints are the advice for a command that is about an app, where that is another.
 var appHints = map[refusal.Reason]string{
 	refusal.Disconnected:       "what it was asked for may be done nevertheless: `NX apps` shows it",
 	refusal.Downgrade:          "`NX upgrade --downgrade FILE` goes down, where the device's policy allows it",
@@ -175,6 +175,11 @@ func (t *target) hint(reason refusal.Reason) string {
 	if other, is := appHints[reason]; is && t.app != "" {
 		advice = other
 	}
+	return t.filled(advice)
+}
+
+// filled fills in the marks of an advice: NX is the command for the system that was asked, APP the app.
+func (t *target) filled(advice string) string {
 	return strings.NewReplacer("NX", t.nx(), "APP", t.app).Replace(advice)
 }
 

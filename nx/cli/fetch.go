@@ -42,8 +42,7 @@ func (v fullFlag) fetch(ctx context.Context, s *session, reference string) (set 
 	}
 	if err = whatBecame(ctx, s, err); errors.Is(err, context.Canceled) {
 		err = &failure{text: "interrupted", reason: refusal.Cancelled,
-			hint: "what came is kept: the next fetch of this set goes on from there, `" + s.in.nx() +
-				" discard` drops it"}
+			hint: "what came is kept: the next fetch of this set goes on from there, `NX discard` drops it"}
 	}
 	return staged{}, err
 }

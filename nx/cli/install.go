@@ -74,7 +74,7 @@ func installApps(ctx context.Context, s *session, v intake) error {
 	s.in.note("%s %s is on trial", app.name, set.SystemVersion)
 	if err := awaitOf(ctx, s, app.status(s), v.timeout, set.verdict); err != nil {
 		return cannot(v.verb, app.name+" "+set.SystemVersion, unlessGoingOn(ctx, "the trial",
-			"`nx apps` shows the verdict, `nx rollback --app "+app.name+"` ends the trial", namingServices(ctx, s, err)))
+			"`NX apps` shows the verdict, `NX rollback --app APP` ends the trial", namingServices(ctx, s, err)))
 	}
 	return s.in.answer(installed{app.name, set}, func(w io.Writer) {
 		for _, b := range set.Bundles {

@@ -62,7 +62,7 @@ func (m machine) awaitReturn(ctx context.Context, patience time.Duration) (now s
 		err = refusal.New(refusal.HealthTimeout, "the earlier set runs, but is not healthy: %s",
 			refusal.DetailOf(namingServices(ctx, m.session, err)))
 	}
-	return now, unlessGoingOn(ctx, "the rollback", "`nx services` shows how the services are", err)
+	return now, unlessGoingOn(ctx, "the rollback", "`NX services` shows how the services are", err)
 }
 
 // clearVerb removes a set from quarantine.

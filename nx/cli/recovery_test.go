@@ -36,7 +36,7 @@ func TestRollbackInterrupted(t *testing.T) {
 		interrupt()
 	}()
 	run(ctx, "--dir", p.dir, "rollback").want(t, 1, "", "nx: cannot roll back: interrupted: the rollback goes on\n"+
-		"hint: `nx services` shows how the services are\n")
+		"hint: `nx --dir "+p.dir+" services` shows how the services are\n")
 }
 
 func TestClear(t *testing.T) {

@@ -137,12 +137,11 @@ func (in *invocation) nothingToDiscard(err error) error {
 	if refusal.Of(refused) != refusal.NothingStaged {
 		return err
 	}
-	shows := " status"
+	hint := "`NX status` shows what is staged"
 	if in.app != "" {
-		shows = " apps"
+		hint = "`NX apps` shows what is staged"
 	}
-	return &failure{text: refusal.DetailOf(refused), reason: refusal.NothingStaged,
-		hint: "`" + in.nx() + shows + "` shows what is staged"}
+	return &failure{text: refusal.DetailOf(refused), reason: refusal.NothingStaged, hint: hint}
 }
 
 // endStage ends the stage in progress and reports whether there was one. Older systems cannot do that.

@@ -39,7 +39,7 @@ func (v *updateVerb) Run(ctx context.Context, in *invocation) error {
 		in.note("%s in slot %s is on trial", set.SystemVersion, set.Slot)
 		if err := await(ctx, s, v.Timeout, set.verdict); err != nil {
 			return cannot("update to", set.SystemVersion, unlessGoingOn(ctx, "the trial",
-				"`nx status` shows the verdict, `nx rollback` ends the trial", namingServices(ctx, s, err)))
+				"`NX status` shows the verdict, `NX rollback` ends the trial", namingServices(ctx, s, err)))
 		}
 		done := updated{set, watched.stop()}
 		return in.answer(done, func(w io.Writer) {

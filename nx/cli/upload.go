@@ -96,7 +96,7 @@ func whatBecame(ctx context.Context, s *session, err error) error {
 	case stateErr == nil && now.StagedSlot != nil:
 		return &failure{text: what + ", but " + orElse(now.slot(*now.StagedSlot).SystemVersion, "a set") +
 			" is staged", reason: reason,
-			hint: "`nx switch` puts it on trial, `nx discard` drops it"}
+			hint: "`NX switch` puts it on trial, `NX discard` drops it"}
 	case stateErr != nil || interrupted:
 		return err
 	default:
