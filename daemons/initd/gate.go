@@ -20,7 +20,7 @@ import (
 // A gate does what the trial asks for, one thing at a time, over HealthGate.
 type gate struct {
 	s     *system
-	of    slotMachine
+	of    slotPair
 	began func() // is called once an attempt has begun here
 	// an attempt that has been counted: by the previous core, or by this one, which could not hand over yet
 	begun uint64

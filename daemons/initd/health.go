@@ -20,7 +20,7 @@ import (
 // is an event.
 type keeper struct {
 	s      *system
-	of     slotMachine
+	of     slotPair
 	trial  health.Trial
 	events chan health.Event
 	doing  sync.WaitGroup
@@ -47,7 +47,7 @@ func (s *system) watchHealth(ctx context.Context) {
 
 // keeper returns the keeper of one slot pair, whose attempt may have begun already. began is called once an attempt
 // has begun here.
-func (s *system) keeper(of slotMachine, begun uint64, began func()) *keeper {
+func (s *system) keeper(of slotPair, begun uint64, began func()) *keeper {
 	said := &lastWords{}
 	return &keeper{
 		s: s, of: of, trial: health.NewTrial(links.Runner, s.config.Policy, begun != 0),

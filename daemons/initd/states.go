@@ -282,12 +282,12 @@ func (k *stateKeeper) nowOf(ctx context.Context, bundle string, set bootctl.Dige
 
 // updateStatus asks updated how the records are: that of the system, and those of the packages of apps.
 func (s *system) updateStatus(ctx context.Context) (all []updateclient.Status, err error) {
-	machines := []slotMachine{s.itself()}
+	pairs := []slotPair{s.itself()}
 	for _, name := range s.apps.names() {
-		machines = append(machines, s.app(name))
+		pairs = append(pairs, s.app(name))
 	}
-	for _, m := range machines {
-		err := m.status.call(ctx, func(client capnp.Client) error {
+	for _, p := range pairs {
+		err := p.status.call(ctx, func(client capnp.Client) error {
 			status, err := updateclient.Get(ctx, update.UpdateStatus(client))
 			all = append(all, status)
 			return err

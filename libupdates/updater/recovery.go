@@ -20,7 +20,7 @@ type Recovery struct {
 
 // Rollback goes back at an operator's order, by the same step as a rollback that nobody ordered. It does not lead to a
 // set that may not run, as NoPrevious: an operator who wants what runs to end has other ways. Nor does it, as
-// TrialInProgress, while another slot machine must not be disturbed.
+// TrialInProgress, while another slot pair must not be disturbed.
 func (y *Recovery) Rollback(ctx context.Context) error {
 	barred, err := y.inspector.lookBack(ctx)
 	if err != nil {

@@ -35,7 +35,7 @@ type floorShowVerb struct{ appFlag }
 func (v *floorShowVerb) Run(ctx context.Context, in *invocation) error {
 	ctx, cancel := patient(ctx)
 	defer cancel()
-	return v.with(ctx, in, "show floor", "", func(m machine) error {
+	return v.with(ctx, in, "show floor", "", func(m subject) error {
 		now, err := m.state(ctx)
 		if err != nil {
 			return cannot("show floor", "", err)
@@ -58,7 +58,7 @@ const noFloor = "none"
 func (v *floorLowerVerb) Run(ctx context.Context, in *invocation) error {
 	ctx, cancel := patient(ctx)
 	defer cancel()
-	return v.with(ctx, in, "lower floor to", v.Version, func(m machine) error {
+	return v.with(ctx, in, "lower floor to", v.Version, func(m subject) error {
 		version := v.Version
 		if version == noFloor {
 			version = ""
@@ -71,7 +71,7 @@ func (v *floorLowerVerb) Run(ctx context.Context, in *invocation) error {
 	})
 }
 
-func lowerFloor(ctx context.Context, m machine, version string) error {
+func lowerFloor(ctx context.Context, m subject, version string) error {
 	recovery, done := m.recovery(ctx)
 	defer done()
 	answer, release := recovery.LowerFloor(ctx,

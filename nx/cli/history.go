@@ -28,7 +28,7 @@ type event struct {
 func (v *historyVerb) Run(ctx context.Context, in *invocation) error {
 	ctx, cancel := patient(ctx)
 	defer cancel()
-	return v.with(ctx, in, "show history", "", func(m machine) error {
+	return v.with(ctx, in, "show history", "", func(m subject) error {
 		events, err := readHistory(ctx, m)
 		if err != nil {
 			return cannot("show history", "", err)
@@ -37,7 +37,7 @@ func (v *historyVerb) Run(ctx context.Context, in *invocation) error {
 	})
 }
 
-func readHistory(ctx context.Context, m machine) ([]event, error) {
+func readHistory(ctx context.Context, m subject) ([]event, error) {
 	status, done := m.status(ctx)
 	defer done()
 	answer, release := status.History(ctx, nil)

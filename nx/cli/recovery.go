@@ -21,7 +21,7 @@ type rollbackVerb struct {
 
 // Run rolls back and waits until what runs then is confirmed healthy.
 func (v *rollbackVerb) Run(ctx context.Context, in *invocation) error {
-	return v.with(ctx, in, "roll back", v.App, func(m machine) error {
+	return v.with(ctx, in, "roll back", v.App, func(m subject) error {
 		if err := rollBack(ctx, m); err != nil {
 			return cannot("roll back", v.App, err)
 		}
@@ -39,7 +39,7 @@ func (v *rollbackVerb) Run(ctx context.Context, in *invocation) error {
 	})
 }
 
-func rollBack(ctx context.Context, m machine) error {
+func rollBack(ctx context.Context, m subject) error {
 	recovery, done := m.recovery(ctx)
 	defer done()
 	answer, release := recovery.Rollback(ctx, nil)
@@ -49,7 +49,7 @@ func rollBack(ctx context.Context, m machine) error {
 }
 
 // awaitReturn waits until what runs after a rollback is confirmed healthy. An app may have nothing to run then.
-func (m machine) awaitReturn(ctx context.Context, patience time.Duration) (now state, err error) {
+func (m subject) awaitReturn(ctx context.Context, patience time.Duration) (now state, err error) {
 	err = awaitOf(ctx, m.session, m.status, patience, func(seen state) (bool, error) {
 		now = seen
 		gone := m.app != nil && now.slot(now.ActiveSlot).SystemVersion == nil
@@ -75,7 +75,7 @@ type clearVerb struct {
 func (v *clearVerb) Run(ctx context.Context, in *invocation) error {
 	ctx, cancel := patient(ctx)
 	defer cancel()
-	return v.with(ctx, in, "clear", v.Set, func(m machine) error {
+	return v.with(ctx, in, "clear", v.Set, func(m subject) error {
 		now, err := m.state(ctx)
 		if err != nil {
 			return cannot("clear", v.Set, err)
@@ -118,7 +118,7 @@ func (s state) findQuarantined(name string) (quarantined, error) {
 	}
 }
 
-func clearQuarantine(ctx context.Context, m machine, digest string) error {
+func clearQuarantine(ctx context.Context, m subject, digest string) error {
 	raw, err := nxs.ParseDigest(digest)
 	if err != nil {
 		return err

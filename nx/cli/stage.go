@@ -105,7 +105,7 @@ type endedStage struct {
 
 // Run ends the stage in progress, whoever started it. If there is none, or a set is named, it discards the staged set.
 func (v *discardVerb) Run(ctx context.Context, in *invocation) error {
-	return v.with(ctx, in, "discard", v.App, func(m machine) error {
+	return v.with(ctx, in, "discard", v.App, func(m subject) error {
 		if v.Set == "" {
 			ended, err := endStage(ctx, m)
 			if err != nil {
@@ -145,7 +145,7 @@ func (in *invocation) nothingToDiscard(err error) error {
 }
 
 // endStage ends the stage in progress and reports whether there was one. Older systems cannot do that.
-func endStage(ctx context.Context, m machine) (ended bool, err error) {
+func endStage(ctx context.Context, m subject) (ended bool, err error) {
 	recovery, done := m.recovery(ctx)
 	defer done()
 	answer, release := recovery.EndStage(ctx, nil)

@@ -26,7 +26,7 @@ type slotCheck struct {
 
 // Run verifies both slots, and the staged set. It fails after the output if one did not pass.
 func (v *verifyVerb) Run(ctx context.Context, in *invocation) error {
-	return v.with(ctx, in, "verify slots", "", func(m machine) error {
+	return v.with(ctx, in, "verify slots", "", func(m subject) error {
 		checks, err := scrubSlots(ctx, m)
 		if err != nil {
 			return cannot("verify slots", "", err)
@@ -45,7 +45,7 @@ func (v *verifyVerb) Run(ctx context.Context, in *invocation) error {
 	})
 }
 
-func scrubSlots(ctx context.Context, m machine) ([]slotCheck, error) {
+func scrubSlots(ctx context.Context, m subject) ([]slotCheck, error) {
 	recovery, done := m.recovery(ctx)
 	defer done()
 	answer, release := recovery.Scrub(ctx, nil)

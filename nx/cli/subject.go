@@ -13,35 +13,35 @@ type appFlag struct {
 	App string `placeholder:"NAME" help:"This package of apps, as nx apps names it, instead of the system."`
 }
 
-// A machine is what such a verb is about: the slot machine of the system, or that of a package.
-type machine struct {
+// A subject is what such a verb is about: the system, or a package of apps.
+type subject struct {
 	*session
 	app *openedApp // nil: the system
 }
 
-// with runs a verb over a session, with the slot machine that the flag names. Verb and object are for the error.
-func (f appFlag) with(ctx context.Context, in *invocation, verb, object string, do func(machine) error) error {
+// with runs a verb over a session, about what the flag names. Verb and object are for the error.
+func (f appFlag) with(ctx context.Context, in *invocation, verb, object string, do func(subject) error) error {
 	return in.with(ctx, func(s *session) error {
 		if f.App == "" {
-			return do(machine{session: s})
+			return do(subject{session: s})
 		}
 		app, err := openPackage(ctx, s, f.App)
 		if err != nil {
 			return cannot(verb, object, err)
 		}
 		defer app.done()
-		return do(machine{s, app})
+		return do(subject{s, app})
 	})
 }
 
-func (m machine) updated(ctx context.Context) (update.Updated, capnp.ReleaseFunc) {
+func (m subject) updated(ctx context.Context) (update.Updated, capnp.ReleaseFunc) {
 	if m.app != nil {
 		return update.Updated(m.app.app), func() {}
 	}
 	return m.session.updated(ctx)
 }
 
-func (m machine) recovery(ctx context.Context) (update.UpdateRecovery, capnp.ReleaseFunc) {
+func (m subject) recovery(ctx context.Context) (update.UpdateRecovery, capnp.ReleaseFunc) {
 	if m.app != nil {
 		return update.UpdateRecovery(m.app.app), func() {}
 	}
@@ -49,10 +49,10 @@ func (m machine) recovery(ctx context.Context) (update.UpdateRecovery, capnp.Rel
 }
 
 // state returns the current state.
-func (m machine) state(ctx context.Context) (state, error) { return stateBy(ctx, m.status) }
+func (m subject) state(ctx context.Context) (state, error) { return stateBy(ctx, m.status) }
 
 // status returns the status, of one instance of updated after another.
-func (m machine) status(ctx context.Context) (update.UpdateStatus, capnp.ReleaseFunc) {
+func (m subject) status(ctx context.Context) (update.UpdateStatus, capnp.ReleaseFunc) {
 	if m.app != nil {
 		return m.app.status(m.session)(ctx)
 	}

@@ -10,8 +10,8 @@ import (
 	"nexus/daemons/vat"
 )
 
-// A slotMachine is what has attempts that are judged: the system, or a package of apps.
-type slotMachine struct {
+// A slotPair is what has attempts that are judged: the system, or a package of apps.
+type slotPair struct {
 	app      string // the package; empty: the system
 	gate     route  // its HealthGate
 	status   route  // its UpdateStatus
@@ -19,22 +19,22 @@ type slotMachine struct {
 }
 
 // itself is the system itself.
-func (s *system) itself() slotMachine {
-	return slotMachine{
+func (s *system) itself() slotPair {
+	return slotPair{
 		gate: route{holding: s.holdings["HealthGate"]}, status: route{holding: s.holdings["UpdateStatus"]},
 		services: route{holding: s.holdings["ServiceHealth"]},
 	}
 }
 
 // app is a package of apps.
-func (s *system) app(name string) slotMachine {
+func (s *system) app(name string) slotPair {
 	gates, services := s.holdings["AppGate"], s.holdings["ServiceHealth"]
 	open := route{gates, func(ctx context.Context, client capnp.Client) (capnp.Client, capnp.ReleaseFunc) {
 		answer, release := update.AppGate(client).Gate(ctx,
 			func(p update.AppGate_gate_Params) error { return p.SetName(name) })
 		return capnp.Client(answer.Gate()), release
 	}}
-	return slotMachine{
+	return slotPair{
 		app:    name,
 		gate:   open,
 		status: open,
