@@ -144,10 +144,11 @@ func TestStuckFollowerHoldsNobodyUp(t *testing.T) {
 	}
 	large := info(strings.Repeat("x", 4096))
 	const flood = 20 * 64 // over what the ring holds of that size
+	prompt.collect(1)
 	for range 20 {
 		mustWrite(t, sink, slices.Repeat([]logclient.Entry{large}, 64)...)
+		prompt.collect(64)
 	}
-	prompt.collect(1 + 64)
 	if n := len(stuck.calls); n != 0 {
 		t.Errorf("%d calls beside the one that is not answered", n)
 	}
