@@ -163,7 +163,7 @@ func TestACutLinkIsNotServed(t *testing.T) {
 
 // TestANewerLinkStays has the provider of a link answer only after a newer link has taken its place, and then end it.
 func TestANewerLinkStays(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	serve := func(name string) capnp.Client {
 		return capnp.Client(keystore.TrustAnchors_ServerToClient(&anchors{name: name, closed: make(chan struct{}, 1)}))
