@@ -204,7 +204,8 @@ func explainPowers(ctx context.Context, f *facets, name string) ([]grantOfPower,
 	return grants, nil
 }
 
-// askingSet is who signed the published set, and what its bundles ask for. The named one has to be among them.
+// askingSet is who signed the published set that has the named bundle, of the system or of apps, and what the bundles
+// of that set ask for.
 func askingSet(ctx context.Context, f *facets, name string) (key trust.PublicKey, set []policy.Asking, err error) {
 	manager, done := f.bundles(ctx)
 	defer done()
@@ -218,7 +219,21 @@ func askingSet(ctx context.Context, f *facets, name string) (key trust.PublicKey
 	if err != nil {
 		return key, nil, err
 	}
-	return askingOf(p, name)
+	apps, err := p.Apps()
+	if err != nil {
+		return key, nil, err
+	}
+	var r reader
+	key, set, err = askingOf(p, name)
+	for i := range r.Items(apps.Len()) {
+		if refusal.Of(err) == refusal.UnknownBundle { // no name occurs twice in all of them
+			key, set, err = askingOf(apps.At(i), name)
+		}
+	}
+	if r.Err != nil {
+		err = r.Err
+	}
+	return key, set, err
 }
 
 func askingOf(p bundle.Publication, name string) (key trust.PublicKey, set []policy.Asking, err error) {
