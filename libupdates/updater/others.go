@@ -32,11 +32,12 @@ func (cfg *Config) busy() error {
 // Retire holds the place of a stage for somebody who is about to remove the whole slot pair, until release. Refused
 // as TrialInProgress and StageInProgress.
 func (g *Staging) Retire() (release func(), err error) {
-	if pending := g.ledger.Record().Pending; pending != bootctl.None {
-		return nil, refusal.New(refusal.TrialInProgress, "slot %s is on trial", pending)
-	}
 	if err := g.ledger.takePlace(); err != nil {
 		return nil, err
+	}
+	if pending := g.ledger.Record().Pending; pending != bootctl.None { // while the place is taken, no trial begins
+		g.place.end()
+		return nil, refusal.New(refusal.TrialInProgress, "slot %s is on trial", pending)
 	}
 	return g.place.end, nil
 }

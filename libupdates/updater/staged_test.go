@@ -57,6 +57,28 @@ func (d *device) wantWholly(t *testing.T) {
 	}
 }
 
+// TestNothingIsRetiredThatIsSwitchedTo has a switch come right before the place is taken.
+func TestNothingIsRetiredThatIsSwitchedTo(t *testing.T) {
+	d := newDevice(t)
+	comes := false
+	d.config.Changed = func() {
+		if comes {
+			comes = false
+			d.ledger.mu.Lock()
+			d.ledger.record.Pending = d.ledger.record.Standby()
+			d.ledger.mu.Unlock()
+		}
+	}
+	must(t, d.open())
+	comes = true
+	if _, err := d.Retire(); refusal.Of(err) != refusal.TrialInProgress {
+		t.Errorf("got %v, want %s", err, refusal.TrialInProgress)
+	}
+	if d.ledger.place.isTaken() {
+		t.Error("the place is still taken")
+	}
+}
+
 // A switch fails at each of its operations: nothing has changed then, and it can be done again. Once it is in the
 // record it has not failed, and the links follow.
 func TestASwitchThatFails(t *testing.T) {
