@@ -42,14 +42,19 @@ func (c *Clock) After(d time.Duration) <-chan time.Time {
 	return fire
 }
 
-// headway bounds how long Wind lets those whose timers expired get under way. Nobody may be left to take a timer.
-const headway = 5 * time.Millisecond
+// headway bounds how long Wind lets those whose timers expired get under way: nobody may be left to take a timer.
+// glance is the pause between two looks whether they have, in which the processor is theirs.
+const (
+	headway = 5 * time.Millisecond
+	glance  = headway / 50
+)
 
 // Wind advances the clock by d, fires the timers that expire, and lets those who wait for them get under way: a clock
 // that is wound again and again would else outrun the daemons on a busy machine, and whoever is late would look dead.
 func (c *Clock) Wind(d time.Duration) {
 	fired := c.fire(d)
-	for deadline := time.Now().Add(headway); time.Now().Before(deadline); runtime.Gosched() {
+	runtime.Gosched() // most are waited for, and taken at once
+	for deadline := time.Now().Add(headway); time.Now().Before(deadline); time.Sleep(glance) {
 		if fired = slices.DeleteFunc(fired, func(f chan time.Time) bool { return len(f) == 0 }); len(fired) == 0 {
 			return
 		}
