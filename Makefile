@@ -16,6 +16,8 @@ DEBUG ?= 0
 TIMEOUT := -timeout 30m
 # Packages wait for processes and clocks more than they compute.
 WIDE := -p $(shell echo $$((2 * $$(nproc))))
+# `make lint test` has go vet look at everything, and with more checks than go test would at each build.
+VETTED := -vet=off
 
 # The version is that of the last tag, as git tells it; a tarball made by git has it in a file. Neither: a build without a version.
 VERSION ?= $(shell if [[ -e .git ]]; then git describe --tags --match 'v[0-9]*' --dirty 2>/dev/null; \
@@ -100,7 +102,7 @@ test: test-host ## everything that needs only Go: formats, domain, daemons, real
 # Ends with what was skipped, and why.
 test-host: fmt-check dep-gate
 	go vet ./...
-	go tool gotestsum --format pkgname-and-test-fails --format-hide-empty-pkg -- $(TIMEOUT) $(WIDE) ./...
+	go tool gotestsum --format pkgname-and-test-fails --format-hide-empty-pkg -- $(VETTED) $(TIMEOUT) $(WIDE) ./...
 
 test-os: guest-deps $(FOR:%=image-%) ## the system as the first process of QEMU guests, riscv64 and amd64; installs what it needs
 	NEXUS_GUESTS="$(FOR)" go test -timeout 60m -p 1 -count=1 -v ./selftest/guest ./selftest/powercut
@@ -108,7 +110,7 @@ test-os: guest-deps $(FOR:%=image-%) ## the system as the first process of QEMU 
 test-all: test race run-host test-os ## test, again with the race detector where the daemons are, and the flow on the host and in guests
 
 race: ## the packages with concurrency under the race detector, their sweeps shortened (needs a C compiler)
-	CGO_ENABLED=1 go test -race -short $(TIMEOUT) $(WIDE) ./daemons/... ./libupdates/... ./nx/...
+	CGO_ENABLED=1 go test -race -short $(VETTED) $(TIMEOUT) $(WIDE) ./daemons/... ./libupdates/... ./nx/...
 
 fmt-check: ## fail when a file is not gofmt'ed
 	@files=$$(find . -path ./out -prune -o -path './.*' -prune -o -name '*.go' -print); test -n "$$files" || { echo "no Go files here"; exit 1; }; \
